@@ -1,0 +1,3 @@
+//! The `disc-hal` command.
+
+fn main() {}

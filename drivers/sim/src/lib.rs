@@ -1,0 +1,1 @@
+//! A simulated optical disc tester.
