@@ -1,1 +1,359 @@
-//! To be written.
+//! What a disc is: films, grooves, layout. Descriptions only, no physics.
+//!
+//! A [`Medium`] is read from a TOML file (unknown keys are refused, every
+//! quantity carries its unit) or taken from a preset by name; see
+//! [`Medium::load`]. Drivers for real testers use its speeds, addresses and
+//! recommended strategies; the simulator computes everything else from its films.
+
+mod check;
+mod quantity;
+
+use std::fmt;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+pub use quantity::{Celsius, Conductivity, HeatCapacity, Length, QuantityError};
+
+use crate::hal::{Address, Hertz, MicrometresPerSecond, Microwatts, Nanometres, WriteStrategy};
+
+/// What is wrong with a medium description.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum MediumError {
+    /// Neither a preset nor a file.
+    #[error("there is no medium `{name}`: give one of the presets ({presets}) or a medium file (.toml)")]
+    Unknown {
+        /// What was asked for.
+        name: String,
+        /// The names that exist.
+        presets: String,
+    },
+    /// The file can't be read.
+    #[error("can't read the medium file {path}")]
+    Read {
+        /// The file.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// It isn't TOML of the right shape.
+    #[error("the medium description {name} is not valid: {source}")]
+    Syntax {
+        /// File or preset.
+        name: String,
+        /// Line, column and reason.
+        source: Box<toml::de::Error>,
+    },
+    /// It contradicts itself.
+    #[error("the medium `{medium}` contradicts itself: {what}")]
+    Contradiction {
+        /// Its name.
+        medium: String,
+        /// What, where, and the rule that it breaks.
+        what: String,
+    },
+}
+
+/// A disc: its format, and its layers from the incident side inwards.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Medium {
+    /// Its name, as in `--medium`.
+    pub name: String,
+    /// What it is an example of.
+    #[serde(default)]
+    pub description: String,
+    /// Wavelength for which the films are meant.
+    pub wavelength: Nanometres,
+    /// Distance of neighbouring tracks.
+    pub track_pitch: Nanometres,
+    /// Speed of the track under the spot at 1x.
+    pub velocity: MicrometresPerSecond,
+    /// Channel clock at 1x.
+    pub channel_clock: Hertz,
+    /// Power for reading, on the disc surface.
+    pub read_power: Microwatts,
+    /// Which measures a recording on it must meet.
+    pub limits: LimitSet,
+    /// The transparent cover through which all light comes.
+    pub cover: Body,
+    /// The transparent layer that bonds the two units.
+    pub bond: Body,
+    /// The layers, nearest to the light first.
+    #[serde(rename = "layer")]
+    pub layers: Vec<Layer>,
+}
+
+/// A named set of limits (see [`crate::signal`]).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum LimitSet {
+    /// DVD-R for dual layer.
+    DvdRDualLayer,
+    /// DVD-R for general, single layer.
+    DvdRSingleLayer,
+}
+
+/// A thick transparent part.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Body {
+    /// Thickness.
+    pub thickness: Length,
+    /// Refractive index.
+    pub n: f64,
+    /// Thermal conductivity.
+    pub conductivity: Conductivity,
+    /// Heat capacity by volume.
+    pub heat_capacity: HeatCapacity,
+}
+
+/// What a film is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum FilmRole {
+    /// The recording layer.
+    Dye,
+    /// The semitransparent or full reflector.
+    Reflector,
+    /// Anything else: a protective or a low-heat-conductivity film.
+    Other,
+}
+
+/// A thin film.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Film {
+    /// Its material, for people.
+    pub material: String,
+    /// What it is for.
+    pub role: FilmRole,
+    /// Thickness in the groove.
+    pub groove: Length,
+    /// Thickness on the land.
+    pub land: Length,
+    /// Refractive index at the medium's wavelength.
+    pub n: f64,
+    /// Extinction coefficient at the medium's wavelength.
+    pub k: f64,
+    /// Thermal conductivity along and across the film.
+    pub conductivity: Conductivity,
+    /// Heat capacity by volume.
+    pub heat_capacity: HeatCapacity,
+}
+
+/// What light does to a dye.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Recording {
+    /// Temperature of decomposition.
+    pub temperature: Celsius,
+    /// Refractive index after it.
+    pub n: f64,
+    /// Extinction coefficient after it.
+    pub k: f64,
+}
+
+/// The groove of a layer.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Groove {
+    /// Depth of the relief of the reflecting surface, positive where the groove
+    /// lies nearer to the light than the land.
+    pub depth: Length,
+    /// Width.
+    pub width: Length,
+}
+
+/// Which way addresses grow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Direction {
+    /// From the inner to the outer radius.
+    Outwards,
+    /// From the outer to the inner radius (opposite track path).
+    Inwards,
+}
+
+/// A range of addresses, both ends included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Area {
+    /// First physical sector number.
+    pub first: u32,
+    /// Last physical sector number.
+    pub last: u32,
+}
+
+impl Area {
+    /// Number of sectors.
+    pub fn sectors(&self) -> u32 {
+        (self.last + 1).saturating_sub(self.first)
+    }
+
+    /// Whether `address` lies in it.
+    pub fn contains(&self, address: Address) -> bool {
+        (self.first..=self.last).contains(&address.0)
+    }
+}
+
+impl fmt::Display for Area {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:06X}h to {:06X}h", self.first, self.last)
+    }
+}
+
+/// Where things are on a layer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Layout {
+    /// Which way addresses grow.
+    pub direction: Direction,
+    /// For power calibration.
+    pub test: Area,
+    /// For data.
+    pub data: Area,
+}
+
+/// What the maker recommends for writing.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Recommendation {
+    /// The strategy, at the indicated power.
+    pub strategy: WriteStrategy,
+    /// Asymmetry of the a.c. coupled signal that calibration aims at.
+    pub beta: f64,
+}
+
+/// A recording layer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Layer {
+    /// Its films, in the order in which light meets them.
+    #[serde(rename = "film")]
+    pub films: Vec<Film>,
+    /// What recording makes of its dye.
+    pub recording: Recording,
+    /// Its groove.
+    pub groove: Groove,
+    /// Where things are.
+    pub layout: Layout,
+    /// How to write on it.
+    pub write: Recommendation,
+}
+
+impl Layer {
+    /// The dye film.
+    pub fn dye(&self) -> Option<&Film> {
+        self.films.iter().find(|f| f.role == FilmRole::Dye)
+    }
+
+    /// The reflector.
+    pub fn reflector(&self) -> Option<&Film> {
+        self.films.iter().find(|f| f.role == FilmRole::Reflector)
+    }
+}
+
+/// The presets: names and medium files.
+const PRESETS: &[(&str, &str)] = &[("dual-layer", include_str!("presets/dual-layer.toml"))];
+
+impl Medium {
+    /// Names of the presets.
+    pub fn presets() -> impl Iterator<Item = &'static str> {
+        PRESETS.iter().map(|(name, _)| *name)
+    }
+
+    /// A preset by its name, or the medium file of that path.
+    ///
+    /// # Errors
+    /// [`MediumError`] for an unknown name, an unreadable or malformed file, or
+    /// a description that contradicts itself.
+    pub fn load(name: &str) -> Result<Self, MediumError> {
+        if let Some((_, text)) = PRESETS.iter().find(|(preset, _)| *preset == name) {
+            return Self::parse(text, name);
+        }
+        if !Path::new(name).exists() && !name.ends_with(".toml") {
+            return Err(MediumError::Unknown {
+                name: name.into(),
+                presets: Self::presets().collect::<Vec<_>>().join(", "),
+            });
+        }
+        let text = std::fs::read_to_string(name).map_err(|source| MediumError::Read { path: name.into(), source })?;
+        Self::parse(&text, name)
+    }
+
+    /// The medium that `text` (TOML) describes; `name` is for messages.
+    ///
+    /// # Errors
+    /// [`MediumError::Syntax`] or [`MediumError::Contradiction`].
+    pub fn parse(text: &str, name: &str) -> Result<Self, MediumError> {
+        let medium: Self = toml::from_str(text)
+            .map_err(|source| MediumError::Syntax { name: name.into(), source: Box::new(source) })?;
+        medium.check()?;
+        Ok(medium)
+    }
+
+    /// The medium as TOML.
+    ///
+    /// # Errors
+    /// None in practice: every description can be written.
+    pub fn to_toml(&self) -> Result<String, toml::ser::Error> {
+        toml::to_string(self)
+    }
+
+    /// Length of a channel bit in metres.
+    pub fn channel_bit(&self) -> f64 {
+        f64::from(self.velocity.0) * 1e-6 / f64::from(self.channel_clock.0)
+    }
+
+    /// Whether the description makes sense.
+    ///
+    /// # Errors
+    /// [`MediumError::Contradiction`] that names the layer, the film and the rule.
+    pub fn check(&self) -> Result<(), MediumError> {
+        check::medium(self).map_err(|what| MediumError::Contradiction { medium: self.name.clone(), what })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_medium_survives_its_own_file_format() {
+        for name in Medium::presets() {
+            let medium = Medium::load(name).unwrap();
+            assert_eq!(medium.name, name);
+            assert_eq!(Medium::parse(&medium.to_toml().unwrap(), "test").unwrap(), medium);
+        }
+    }
+
+    #[test]
+    fn what_contradicts_itself_is_named() {
+        let broken = |change: &dyn Fn(&mut Medium)| {
+            let mut medium = Medium::load("dual-layer").unwrap();
+            change(&mut medium);
+            medium.check().unwrap_err().to_string()
+        };
+        let message = broken(&|m| m.layers[0].films[0].groove = Length(-80e-9));
+        assert!(message.contains("layer 0: film 0") && message.contains("-80 nm"), "{message}");
+        let message = broken(&|m| m.layers[1].films.retain(|f| f.role != FilmRole::Reflector));
+        assert!(message.contains("layer 1") && message.contains("0 reflectors"), "{message}");
+        let message = broken(&|m| m.layers[1].layout.test = Area { first: 0xFE_0800, last: 0xFE_17FF });
+        assert!(message.contains("lie over each other"), "{message}");
+        let message = broken(&|m| m.layers[0].films[0].n = f64::NAN);
+        assert!(message.contains("not physical"), "{message}");
+    }
+
+    #[test]
+    fn unknown_names_and_keys_are_refused() {
+        let message = Medium::load("duallayer").unwrap_err().to_string();
+        assert!(message.contains("`duallayer`") && message.contains("dual-layer"), "{message}");
+        let text = PRESETS[0].1.replace("read_power", "reed_power");
+        let message = Medium::parse(&text, "x.toml").unwrap_err().to_string();
+        assert!(message.contains("x.toml") && message.contains("reed_power"), "{message}");
+    }
+}

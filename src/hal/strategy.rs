@@ -1,0 +1,65 @@
+//! Write strategies: how a run length becomes laser pulses.
+
+use super::units::Microwatts;
+
+/// The class of a run length in the tables of a strategy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum RunClass {
+    /// 3T.
+    Three = 0,
+    /// 4T.
+    Four = 1,
+    /// 5T and longer.
+    FiveOrMore = 2,
+}
+
+impl RunClass {
+    /// The class of a run of `t` channel bits.
+    pub const fn of(t: u8) -> Self {
+        match t {
+            0..=3 => Self::Three,
+            4 => Self::Four,
+            _ => Self::FiveOrMore,
+        }
+    }
+}
+
+/// A multi-pulse write strategy with tables for neighbouring runs.
+///
+/// Times are in 1/32 of a channel bit T. A mark of `n` T that nominally spans
+/// `0..n` gets a first pulse that begins `lead[mark][previous space]` after its
+/// nominal start and lasts `top[mark]`; from 4T on `n - 4` pulses of `multi`, one
+/// each T, whose ends lie on whole T from the third on; and a last pulse of
+/// `last` that ends `trail[mark][next space]` after the end of the `(n - 1)`th T.
+/// Between and outside pulses the source emits `bias`. (`Ttop`, `Tmp`, `Tlp`,
+/// `dTtop`, `dTle`, `Pp`, `Pb` of DVD recorders.)
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "std", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
+pub struct WriteStrategy {
+    /// Power of the pulses.
+    pub peak: Microwatts,
+    /// Power between them.
+    pub bias: Microwatts,
+    /// Width of the first pulse, by class of the mark.
+    pub top: [u8; 3],
+    /// Width of each middle pulse; 32 fills them up to one block.
+    pub multi: u8,
+    /// Width of the last pulse.
+    pub last: u8,
+    /// Shift of the first pulse, `[mark class][class of the space before]`.
+    pub lead: [[i8; 3]; 3],
+    /// Shift of the end of the last pulse, `[mark class][class of the space after]`;
+    /// for 3T, which has only one pulse, of the end of that.
+    pub trail: [[i8; 3]; 3],
+}
+
+impl WriteStrategy {
+    /// Parts of a channel bit in which times are given.
+    pub const STEPS_PER_BIT: u8 = 32;
+
+    /// The same shape at another peak power.
+    pub const fn with_peak(mut self, peak: Microwatts) -> Self {
+        self.peak = peak;
+        self
+    }
+}

@@ -1,0 +1,124 @@
+//! The rules that a medium description must keep.
+
+use super::{Area, Body, Direction, Film, FilmRole, Layer, Medium};
+
+type Check = Result<(), String>;
+
+fn need(holds: bool, what: impl FnOnce() -> String) -> Check {
+    if holds { Ok(()) } else { Err(what()) }
+}
+
+/// Within `low..=high`; false for a NaN.
+fn within(value: f64, low: f64, high: f64) -> bool {
+    (low..=high).contains(&value)
+}
+
+pub(super) fn medium(m: &Medium) -> Check {
+    need((1..=2).contains(&m.layers.len()), || {
+        format!("it has {} layers, and one or two can be described", m.layers.len())
+    })?;
+    need((300..=1600).contains(&m.wavelength.0), || {
+        format!("wavelength {} is not between 300 nm and 1600 nm", m.wavelength)
+    })?;
+    need((100..=5000).contains(&m.track_pitch.0), || {
+        format!("track_pitch {} is not between 100 nm and 5 um", m.track_pitch)
+    })?;
+    need(m.velocity.0 > 0 && m.channel_clock.0 > 0, || "velocity and channel_clock must be above zero".into())?;
+    need(within(m.channel_bit(), 30e-9, 1e-6), || {
+        format!(
+            "velocity {} at a channel clock of {} makes channel bits of {:.1} nm, and 30 nm to 1 um are possible",
+            m.velocity,
+            m.channel_clock,
+            m.channel_bit() * 1e9
+        )
+    })?;
+    need((1..=5000).contains(&m.read_power.0), || format!("read_power {} is not between 1 uW and 5 mW", m.read_power))?;
+    body("cover", &m.cover)?;
+    body("bond", &m.bond)?;
+    for (index, l) in m.layers.iter().enumerate() {
+        layer(l).map_err(|what| format!("layer {index}: {what}"))?;
+    }
+    test_areas_apart(m)
+}
+
+fn body(name: &str, b: &Body) -> Check {
+    need(within(b.thickness.0, 1e-6, 2e-3), || {
+        format!("{name}: thickness {} is not between 1 um and 2 mm", b.thickness)
+    })?;
+    need(within(b.n, 1.0, 3.0), || format!("{name}: index n = {} is not between 1 and 3", b.n))?;
+    thermal(b.conductivity.0, b.heat_capacity.0).map_err(|what| format!("{name}: {what}"))
+}
+
+fn thermal(conductivity: f64, heat_capacity: f64) -> Check {
+    need(within(conductivity, 0.01, 1000.0), || {
+        format!("conductivity {conductivity} W/mK is not between 0.01 and 1000 W/mK")
+    })?;
+    need(within(heat_capacity, 1e5, 1e7), || {
+        format!("heat_capacity {:.3} MJ/m3K is not between 0.1 and 10 MJ/m3K", heat_capacity / 1e6)
+    })
+}
+
+fn film(f: &Film) -> Check {
+    for (place, thickness) in [("groove", f.groove), ("land", f.land)] {
+        need(within(thickness.0, 0.0, 5e-6), || {
+            format!("its thickness {thickness} on the {place} is not between 0 and 5 um")
+        })?;
+    }
+    need(f.groove.0 > 0.0, || "its thickness in the groove is zero: leave the film out".into())?;
+    need(within(f.n, 0.01, 10.0) && within(f.k, 0.0, 10.0), || {
+        format!("its index n = {}, k = {} is not physical (0.01 to 10, 0 to 10)", f.n, f.k)
+    })?;
+    thermal(f.conductivity.0, f.heat_capacity.0)
+}
+
+fn layer(l: &Layer) -> Check {
+    for (index, f) in l.films.iter().enumerate() {
+        film(f).map_err(|what| format!("film {index} ({}): {what}", f.material))?;
+    }
+    let count = |role| l.films.iter().filter(|f| f.role == role).count();
+    need(count(FilmRole::Dye) == 1, || format!("it has {} dye films, and it needs one", count(FilmRole::Dye)))?;
+    need(count(FilmRole::Reflector) == 1, || {
+        format!("it has {} reflectors, and it needs one", count(FilmRole::Reflector))
+    })?;
+    need(within(l.recording.temperature.0, 60.0, 900.0), || {
+        format!("recording temperature {} is not between 60 C and 900 C", l.recording.temperature)
+    })?;
+    need(within(l.recording.n, 0.01, 10.0) && within(l.recording.k, 0.0, 10.0), || {
+        format!("index n = {}, k = {} after recording is not physical", l.recording.n, l.recording.k)
+    })?;
+    need(within(l.groove.depth.0.abs(), 0.0, 1e-6), || format!("groove depth {} is more than 1 um", l.groove.depth))?;
+    need(within(l.groove.width.0, 50e-9, 2e-6), || {
+        format!("groove width {} is not between 50 nm and 2 um", l.groove.width)
+    })?;
+    for (name, area) in [("test", &l.layout.test), ("data", &l.layout.data)] {
+        need(area.first <= area.last && area.last <= 0xFF_FFFF, || {
+            format!("the {name} area {area} is empty or beyond FFFFFFh")
+        })?;
+    }
+    let (test, data) = (&l.layout.test, &l.layout.data);
+    need(test.last < data.first || data.last < test.first, || {
+        format!("the test area {test} overlaps the data area {data}")
+    })?;
+    need(within(l.write.beta, -0.3, 0.3), || format!("target beta {} is not between -0.3 and 0.3", l.write.beta))?;
+    need(l.write.strategy.peak > l.write.strategy.bias, || {
+        "the strategy's peak power is not above its bias power".into()
+    })
+}
+
+/// An area as addresses of the first layer at the same radius.
+fn radial(area: &Area, direction: Direction) -> (u32, u32) {
+    match direction {
+        Direction::Outwards => (area.first, area.last),
+        Direction::Inwards => (0xFF_FFFF - area.last, 0xFF_FFFF - area.first),
+    }
+}
+
+/// Light for one test area must not pass through the other (US7466641).
+fn test_areas_apart(m: &Medium) -> Check {
+    let [a, b] = m.layers.as_slice() else { return Ok(()) };
+    let (a0, a1) = radial(&a.layout.test, a.layout.direction);
+    let (b0, b1) = radial(&b.layout.test, b.layout.direction);
+    need(a1 < b0 || b1 < a0, || {
+        format!("the test areas of layer 0 ({}) and layer 1 ({}) lie over each other", a.layout.test, b.layout.test)
+    })
+}
