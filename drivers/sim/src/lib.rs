@@ -1,1 +1,4 @@
 //! A simulated optical disc tester.
+
+pub mod complex;
+pub mod optics;
