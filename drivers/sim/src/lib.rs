@@ -2,3 +2,4 @@
 
 pub mod complex;
 pub mod optics;
+pub mod heat;

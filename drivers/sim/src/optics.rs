@@ -148,11 +148,11 @@ impl Stack {
                 let e = c64(er[l], ei[l]);
                 let e2 = e * e;
                 let n = f.index;
-                let sum = n * (C64::ONE + e2);
-                let dif = C64::ONE - e2;
+                let sum = n * (C64::ONE + e2).scale(0.5);
+                let dif = (C64::ONE - e2).scale(0.5);
                 // Both rows are multiplied by n: a division less per film.
                 (b, c) = (sum * b + dif * c, n * n * dif * b + sum * c);
-                scale *= n * e.scale(2.0);
+                scale *= n * e;
             }
         }
         self.finish(c64(self.incident, 0.0), b, c, scale, self.exit.re)
@@ -212,9 +212,9 @@ impl Stack {
             let d = k0 * f.thickness;
             let e = (C64::I * q.scale(d)).exp();
             let e2 = e * e;
-            let (sum, dif) = (C64::ONE + e2, C64::ONE - e2);
+            let (sum, dif) = ((C64::ONE + e2).scale(0.5), (C64::ONE - e2).scale(0.5));
             (b, c) = (sum * b + dif * c / eta, eta * dif * b + sum * c);
-            scale *= e.scale(2.0);
+            scale *= e;
             if let Some(out) = absorbed.as_deref_mut() {
                 // b, c grew by `scale` against the true fields of unit exit amplitude; keep the
                 // difference in units of the exit flux, and put the incident flux in at the end.
