@@ -136,7 +136,7 @@ pub struct Resolution {
 }
 
 impl Resolution {
-    /// Fine enough for 0.5 % of the temperature (see the convergence test) at about 30 ms.
+    /// Fine enough for 0.7 % of the temperature (see the convergence test) at about 30 ms.
     pub const STANDARD: Self = Self {
         dz: 5e-9,
         dr: 25e-9,
