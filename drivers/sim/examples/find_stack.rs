@@ -11,12 +11,7 @@ fn main() {
     let half_width = 0.20e-6;
     let mut l0 = Vec::new();
     let mut l1 = Vec::new();
-    let arg = |i: usize, d: f64| {
-        std::env::args()
-            .nth(i)
-            .and_then(|a| a.parse().ok())
-            .unwrap_or(d)
-    };
+    let arg = |i: usize, d: f64| std::env::args().nth(i).and_then(|a| a.parse().ok()).unwrap_or(d);
     let (n, k, nr, gw) = (arg(1, 2.3), arg(2, 0.05), arg(3, 1.65), arg(4, 0.36));
     for silver in 8..=20 {
         for dye in (60..=200).step_by(5) {

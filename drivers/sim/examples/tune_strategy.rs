@@ -6,9 +6,7 @@
 
 use disc_hal_sim::dual_layer::{DualLayer, writing};
 use disc_hal_sim::heat::Resolution;
-use disc_hal_sim::writing::{
-    EdgeTable, Kernel, RUN_SHARES, RUNS, SolvedEdges, Strategy, WritePower, class,
-};
+use disc_hal_sim::writing::{EdgeTable, Kernel, RUN_SHARES, RUNS, SolvedEdges, Strategy, WritePower, class};
 
 const PERIOD: f64 = 1.0 / 26.15625e6;
 const VELOCITY: f64 = 3.84;
@@ -89,13 +87,7 @@ fn main() {
         let heat = writing(&medium, layer).expect("physical films");
         let g = heat.response(x.spot_radius, &Resolution::STANDARD);
         let kernel = Kernel::new(&g, VELOCITY, PERIOD);
-        let mut s = Strategy {
-            start: [[28; 3]; 3],
-            first: [44; 3],
-            middle: 18,
-            last: 18,
-            end: [[-26; 3]; 3],
-        };
+        let mut s = Strategy { start: [[28; 3]; 3], first: [44; 3], middle: 18, last: 18, end: [[-26; 3]; 3] };
         let build = |s: &Strategy| EdgeTable::new(&kernel, s);
         let mut table = build(&s);
         let mut power = power_for_width(&table, bias);

@@ -23,9 +23,7 @@ pub use strategy::{MAX_PULSES, Pulses, SLOTS, Strategy, class};
 pub const RUNS: [u8; 10] = [3, 4, 5, 6, 7, 8, 9, 10, 11, 14];
 
 /// Shares of the run lengths in random data, about (they weigh the mean heat of far neighbours).
-pub const RUN_SHARES: [f64; 10] = [
-    0.32, 0.24, 0.16, 0.10, 0.07, 0.045, 0.03, 0.02, 0.01, 0.005,
-];
+pub const RUN_SHARES: [f64; 10] = [0.32, 0.24, 0.16, 0.10, 0.07, 0.045, 0.03, 0.02, 0.01, 0.005];
 
 /// Powers of a write strategy in watts, in the plane to which the impulse response refers.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -55,11 +53,7 @@ pub(crate) fn crossing(y: &[f64], from: usize, direction: isize) -> Option<f64> 
 /// Root between samples `i` and `j` of the cubic through them and their outer neighbours, 0..1.
 fn refine(y: &[f64], i: usize, j: usize, direction: isize) -> f64 {
     let (b, c) = (y[i], y[j]);
-    let outer = |k: usize, d: isize| {
-        k.checked_add_signed(d)
-            .filter(|&k| k < y.len())
-            .map(|k| y[k])
-    };
+    let outer = |k: usize, d: isize| k.checked_add_signed(d).filter(|&k| k < y.len()).map(|k| y[k]);
     let a = outer(i, -direction).unwrap_or(2.0 * b - c);
     let d = outer(j, direction).unwrap_or(2.0 * c - b);
     // Lagrange through -1, 0, 1, 2, in powers of t.
@@ -78,11 +72,7 @@ fn refine(y: &[f64], i: usize, j: usize, direction: isize) -> f64 {
         }
         let slope = k1 + t * (2.0 * k2 + t * 3.0 * k3);
         let next = t - v / slope;
-        t = if next > lo && next < hi {
-            next
-        } else {
-            0.5 * (lo + hi)
-        };
+        t = if next > lo && next < hi { next } else { 0.5 * (lo + hi) };
     }
     t
 }

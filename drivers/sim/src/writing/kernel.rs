@@ -67,9 +67,7 @@ impl Kernel {
         Self {
             ages,
             axis: plane(0.0, ages),
-            sides: (1..SIDES)
-                .map(|s| plane(s as f64 * SIDE_STEP, SIDE_AGES.min(ages)))
-                .collect(),
+            sides: (1..SIDES).map(|s| plane(s as f64 * SIDE_STEP, SIDE_AGES.min(ages))).collect(),
             slot,
             velocity,
         }
@@ -112,11 +110,7 @@ impl Kernel {
         }
         let row = SIDE_AGES.min(self.ages);
         let near = self.sides[side - 1][l * (row + 1) + u.clamp(0, row as i32) as usize];
-        if u > row as i32 {
-            near + self.sum(l, u) - self.sum(l, row as i32)
-        } else {
-            near
-        }
+        if u > row as i32 { near + self.sum(l, u) - self.sum(l, row as i32) } else { near }
     }
 
     /// Rise under a steady watt at lag number `l`, K/W.

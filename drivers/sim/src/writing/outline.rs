@@ -39,11 +39,7 @@ impl<'k> Train<'k> {
             }
             at += i32::from(run) * SLOTS;
         }
-        Self {
-            kernel,
-            power,
-            pulses,
-        }
+        Self { kernel, power, pulses }
     }
 
     /// Rise in K at a place (slots) and time (slots), `side` steps from the middle of the track.
@@ -60,8 +56,7 @@ impl<'k> Train<'k> {
             sum += k(s) - k(e);
         }
         (self.power.peak - self.power.bias) * sum
-            + self.power.bias
-                * (f64::from(self.kernel.sum_side(side, l, self.kernel.memory())))
+            + self.power.bias * (f64::from(self.kernel.sum_side(side, l, self.kernel.memory())))
     }
 
     /// Highest rise in K that a place (slots of T/32 along the track) ever sees.
@@ -93,22 +88,18 @@ impl<'k> Train<'k> {
                         let next = self.peak_rise(x + direction * STEP, 0) - threshold;
                         if next <= 0.0 {
                             let f = here / (here - next);
-                            return Some(
-                                f64::from(x) + f * f64::from(direction * STEP),
-                            );
+                            return Some(f64::from(x) + f * f64::from(direction * STEP));
                         }
                         (x, here) = (x + direction * STEP, next);
                     }
                     None
                 };
-                let sides: [f64; SIDES] =
-                    core::array::from_fn(|s| self.peak_rise(mid, s) - threshold);
+                let sides: [f64; SIDES] = core::array::from_fn(|s| self.peak_rise(mid, s) - threshold);
                 out.push(match (edge(-1), edge(1)) {
                     (Some(a), Some(b)) => Some(MarkOutline {
                         lead: a / f64::from(SLOTS),
                         trail: b / f64::from(SLOTS),
-                        half_width: crossing(&sides, 0, 1).unwrap_or(SIDES as f64 - 1.0)
-                            * SIDE_STEP,
+                        half_width: crossing(&sides, 0, 1).unwrap_or(SIDES as f64 - 1.0) * SIDE_STEP,
                     }),
                     _ => None,
                 });

@@ -14,22 +14,10 @@ fn response(metal: f64, k: f64) -> ImpulseResponse {
             Layer::new(4e-6, 0.2, 1.5e6),
         ],
     };
-    ImpulseResponse::compute(
-        &body,
-        &[Deposit::uniform(1, 0.15)],
-        1,
-        0.437e-6,
-        &Resolution::STANDARD,
-    )
+    ImpulseResponse::compute(&body, &[Deposit::uniform(1, 0.15)], 1, 0.437e-6, &Resolution::STANDARD)
 }
 
-const STRATEGY: Strategy = Strategy {
-    start: [[0; 3]; 3],
-    first: [40; 3],
-    middle: 16,
-    last: 16,
-    end: [[-16; 3]; 3],
-};
+const STRATEGY: Strategy = Strategy { start: [[0; 3]; 3], first: [40; 3], middle: 16, last: 16, end: [[-16; 3]; 3] };
 
 fn random_runs(count: usize, mut seed: u64) -> Vec<u8> {
     (0..count)
@@ -69,11 +57,9 @@ fn explore() {
             let (mut at, mut n, mut sq, mut max, mut bias) = (0.0, 0, 0.0, 0f64, 0.0);
             for (i, &r) in runs.iter().enumerate() {
                 if i % 2 == 1 && i > 25 && i + 3 < runs.len() {
-                    if let (Some(o), Some(a), Some(b)) = (
-                        exact[i / 2],
-                        s.lead(runs[i - 2], runs[i - 1], r),
-                        s.trail(runs[i - 1], r, runs[i + 1]),
-                    ) {
+                    if let (Some(o), Some(a), Some(b)) =
+                        (exact[i / 2], s.lead(runs[i - 2], runs[i - 1], r), s.trail(runs[i - 1], r, runs[i + 1]))
+                    {
                         for e in [o.lead - at - f64::from(a), o.trail - at - f64::from(r) - f64::from(b)] {
                             n += 1;
                             sq += e * e;
@@ -86,9 +72,16 @@ fn explore() {
             }
             println!(
                 "{peak} solve {dt:?}: n {n} rms {:.4} bias {:.4} max {max:.4}; 3T {:?} {:?} 8T {:?} {:?} hw {:?} {:?} peak {} {}",
-                (sq / f64::from(n)).sqrt(), bias / f64::from(n),
-                s.lead_edge(5, 5, 3), s.trail_edge(5, 3, 5), s.lead_edge(5, 5, 8), s.trail_edge(5, 8, 5),
-                s.half_width(3), s.half_width(11), s.peak_rise(3), s.peak_rise(11)
+                (sq / f64::from(n)).sqrt(),
+                bias / f64::from(n),
+                s.lead_edge(5, 5, 3),
+                s.trail_edge(5, 3, 5),
+                s.lead_edge(5, 5, 8),
+                s.trail_edge(5, 8, 5),
+                s.half_width(3),
+                s.half_width(11),
+                s.peak_rise(3),
+                s.peak_rise(11)
             );
         }
     }
