@@ -1,1 +1,24 @@
-//! To be written.
+//! RF samples to run lengths and quality numbers.
+
+mod error;
+mod filter;
+
+pub use error::SignalError;
+pub use filter::{
+    CHANNEL_CLOCK_HZ_1X, EQUALISER_K, Fir, LOW_PASS_HZ_1X, bessel_gain, equaliser_gain,
+};
+
+/// Between two and 64 samples per channel bit; the comparison also refuses NaN.
+fn check_rates(sample_rate_hz: f64, channel_clock_hz: f64) -> Result<(), SignalError> {
+    if channel_clock_hz > 0.0
+        && sample_rate_hz.is_finite()
+        && (2.0..=64.0).contains(&(sample_rate_hz / channel_clock_hz))
+    {
+        Ok(())
+    } else {
+        Err(SignalError::Rate {
+            sample_rate_hz,
+            channel_clock_hz,
+        })
+    }
+}
