@@ -26,6 +26,10 @@ const POLES: [(f64, f64); 3] = [(-4.2484, 0.8675), (-3.7357, 2.6263), (-2.5159, 
 const TAIL: f64 = 2e-3;
 /// Outputs computed together: eight 4-lane accumulators fit the registers of any x86-64.
 const LANES: usize = 32;
+/// Outputs of the equaliser computed together.
+const PART: usize = 512;
+/// 2T at the highest sample rate, 64 samples per T.
+const MAX_SPACING: usize = 128;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Complex {
@@ -134,6 +138,9 @@ impl Bessel {
 
 /// A real FIR filter for blocks of samples, DC gain 1.
 ///
+/// Where 2T is a whole number of samples, low-pass and equaliser are computed one after the
+/// other: 15 + 3 products instead of 31 at 4 samples per T, with the same response.
+///
 /// ```
 /// use disc_hal::signal::Fir;
 /// let fir = Fir::equalised(104.625e6, 26.15625e6)?;
@@ -143,8 +150,12 @@ impl Bessel {
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Fir {
-    /// Impulse response, oldest input first (reversed in time), for the inner loop.
+    /// Impulse response of the whole filter, in order of time.
+    taps: Vec<f32>,
+    /// First stage, oldest input first (reversed in time).
     reversed: Vec<f32>,
+    /// Second stage: equaliser taps this many samples apart; 0 when there is no second stage.
+    spacing: usize,
     sample_rate_hz: f64,
     delay: f64,
 }
@@ -170,7 +181,9 @@ impl Fir {
     #[must_use]
     pub fn through(sample_rate_hz: f64) -> Self {
         Self {
+            taps: vec![1.0],
             reversed: vec![1.0],
+            spacing: 0,
             sample_rate_hz,
             delay: 0.0,
         }
@@ -182,30 +195,43 @@ impl Fir {
         let cutoff = LOW_PASS_HZ_1X * clock / CHANNEL_CLOCK_HZ_1X;
         // One unit of the normalised time axis is the delay at DC.
         let unit = bessel_cutoff() / (2.0 * PI * cutoff) * fs;
-        // Without the equaliser nothing has to be delayed by 2T.
-        let shift = if k == 0.0 { 0.0 } else { 2.0 * fs / clock };
         let low_pass = |t: f64| bessel.impulse(t / unit) / unit;
         let mut span = 1.0;
         while tail(&bessel, span) > TAIL {
             span += 0.05;
         }
-        let count = (2.0 * shift + span * unit).floor() as usize;
         // The response is zero at t = 0: the first tap is that of one sample later.
-        let mut taps: Vec<f64> = (0..count)
-            .map(|i| {
-                let t = (i + 1) as f64;
-                (1.0 + 2.0 * k) * low_pass(t - shift)
-                    - k * (low_pass(t) + low_pass(t - 2.0 * shift))
-            })
-            .collect();
-        let sum: f64 = taps.iter().sum();
-        taps.iter_mut().for_each(|t| *t /= sum);
-        let delay = taps.iter().enumerate().map(|(i, t)| i as f64 * t).sum();
-        let reversed = taps.iter().rev().map(|&t| t as f32).collect();
+        let sampled = |length: f64, h: &dyn Fn(f64) -> f64| -> Vec<f64> {
+            let taps: Vec<f64> = (1..=length as usize).map(|i| h(i as f64)).collect();
+            let sum: f64 = taps.iter().sum();
+            taps.iter().map(|t| t / sum).collect()
+        };
+        let shift = 2.0 * fs / clock;
+        let equalised = |t: f64| {
+            (1.0 + 2.0 * k) * low_pass(t - shift) - k * (low_pass(t) + low_pass(t - 2.0 * shift))
+        };
+        let single = sampled(span * unit, &low_pass);
+        let (taps, first, spacing) = if k == 0.0 {
+            (single.clone(), single, 0)
+        } else if (shift - shift.round()).abs() < 1e-6 {
+            let spacing = shift.round() as usize;
+            let mut taps = vec![0.0; single.len() + 2 * spacing];
+            for (i, t) in single.iter().enumerate() {
+                taps[i] -= k * t;
+                taps[i + spacing] += (1.0 + 2.0 * k) * t;
+                taps[i + 2 * spacing] -= k * t;
+            }
+            (taps, single, spacing)
+        } else {
+            let taps = sampled(2.0 * shift + span * unit, &equalised);
+            (taps.clone(), taps, 0)
+        };
         Ok(Self {
-            reversed,
+            delay: taps.iter().enumerate().map(|(i, t)| i as f64 * t).sum(),
+            taps: taps.iter().map(|&t| t as f32).collect(),
+            reversed: first.iter().rev().map(|&t| t as f32).collect(),
+            spacing,
             sample_rate_hz: fs,
-            delay,
         })
     }
 
@@ -213,12 +239,12 @@ impl Fir {
     #[must_use]
     #[expect(clippy::len_without_is_empty, reason = "a filter has at least one tap")]
     pub fn len(&self) -> usize {
-        self.reversed.len()
+        self.taps.len()
     }
 
     /// Impulse response, one value per sample, in order of time.
     pub fn taps(&self) -> impl Iterator<Item = f32> + '_ {
-        self.reversed.iter().rev().copied()
+        self.taps.iter().copied()
     }
 
     /// Delay at DC, samples.
@@ -230,7 +256,7 @@ impl Fir {
     /// RMS of the output for white noise of RMS 1 at the input.
     #[must_use]
     pub fn noise_gain(&self) -> f64 {
-        self.reversed
+        self.taps
             .iter()
             .map(|&t| f64::from(t).powi(2))
             .sum::<f64>()
@@ -276,32 +302,52 @@ impl Fir {
     /// # Panics
     /// If `input.len() != output.len() + self.len() - 1`.
     pub fn run(&self, input: &[f32], output: &mut [f32]) {
-        let history = self.reversed.len() - 1;
         assert_eq!(
-            input.len(),
-            output.len() + history,
+            input.len() + 1,
+            output.len() + self.len(),
             "block and history do not match"
         );
+        if self.spacing == 0 {
+            convolve(&self.reversed, input, output);
+            return;
+        }
+        let mut low_passed = [0.0f32; PART + 2 * MAX_SPACING];
         let mut start = 0;
-        let mut blocks = output.chunks_exact_mut(LANES);
-        for block in &mut blocks {
-            let mut sum = [0.0f32; LANES];
-            for (tap, x) in self.reversed.iter().zip(input[start..].windows(LANES)) {
-                for (s, x) in sum.iter_mut().zip(x) {
-                    *s = multiply_add(*tap, *x, *s);
-                }
+        for part in output.chunks_mut(PART) {
+            let low_passed = &mut low_passed[..part.len() + 2 * self.spacing];
+            let needed = low_passed.len() + self.reversed.len() - 1;
+            convolve(&self.reversed, &input[start..start + needed], low_passed);
+            let middle = &low_passed[self.spacing..];
+            for (((y, a), b), c) in part
+                .iter_mut()
+                .zip(&*low_passed)
+                .zip(middle)
+                .zip(&middle[self.spacing..])
+            {
+                *y = b + EQUALISER_K as f32 * ((b - a) + (b - c));
             }
-            block.copy_from_slice(&sum);
-            start += LANES;
+            start += part.len();
         }
-        for (i, y) in blocks.into_remainder().iter_mut().enumerate() {
-            let x = &input[start + i..];
-            *y = self
-                .reversed
-                .iter()
-                .zip(x)
-                .fold(0.0, |s, (tap, x)| multiply_add(*tap, *x, s));
+    }
+}
+
+/// `output[i]` = sum of `reversed[j] * input[i + j]`, summed in order of j.
+fn convolve(reversed: &[f32], input: &[f32], output: &mut [f32]) {
+    let mut start = 0;
+    let mut blocks = output.chunks_exact_mut(LANES);
+    for block in &mut blocks {
+        let mut sum = [0.0f32; LANES];
+        for (tap, x) in reversed.iter().zip(input[start..].windows(LANES)) {
+            for (s, x) in sum.iter_mut().zip(x) {
+                *s = multiply_add(*tap, *x, *s);
+            }
         }
+        block.copy_from_slice(&sum);
+        start += LANES;
+    }
+    for (i, y) in blocks.into_remainder().iter_mut().enumerate() {
+        let x = reversed.iter().zip(&input[start + i..]);
+        *y = x.fold(0.0, |s, (tap, x)| multiply_add(*tap, *x, s));
     }
 }
 

@@ -196,10 +196,10 @@ fn compare(block: &[f32], threshold: f32) -> u64 {
         }
     }
     let mut mask = 0;
-    for (i, bytes) in above.chunks_exact(8).enumerate() {
-        let word = bytes.iter().rev().fold(0u64, |w, &b| w << 8 | u64::from(b));
+    for (i, bytes) in above.as_chunks::<8>().0.iter().enumerate() {
         // Gathers the lowest bit of each byte into the top byte.
-        mask |= (word.wrapping_mul(0x0102_0408_1020_4080) >> 56) << (8 * i);
+        let gathered = u64::from_le_bytes(*bytes).wrapping_mul(0x0102_0408_1020_4080) >> 56;
+        mask |= gathered << (8 * i);
     }
     mask
 }
