@@ -51,7 +51,7 @@ impl ChainConfig {
         }
     }
 
-    fn filter(&self) -> Result<Fir, SignalError> {
+    pub(super) fn filter(&self) -> Result<Fir, SignalError> {
         let (fs, clock) = (self.sample_rate_hz, self.channel_clock_hz);
         match (self.low_pass, self.equaliser) {
             (true, true) => Fir::equalised(fs, clock),
