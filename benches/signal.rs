@@ -6,7 +6,8 @@
 use std::time::Instant;
 
 use disc_hal::signal::{
-    BLOCK, CHANNEL_CLOCK_HZ_1X, ChainConfig, Fir, Pll, PllConfig, ReadChain, Runs, Slicer,
+    BLOCK, CHANNEL_CLOCK_HZ_1X, ChainConfig, Fir, Pll, PllConfig, QualityConfig, ReadChain, Runs,
+    Slicer, analyse,
 };
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -41,9 +42,25 @@ fn report(name: &str, ns: f64) {
     );
 }
 
+/// Every true edge from the lock on is there with its run length, and no other.
+fn check(runs: &Runs, truth: &[u8], edges: &[f64]) {
+    let last = edges[edges.len() - 1] * 4.0 + 4.0;
+    let count = runs.positions().iter().take_while(|&&p| p < last).count();
+    let within = edges
+        .iter()
+        .take_while(|&&e| e * 4.0 < SAMPLES as f64 - 64.0)
+        .count();
+    let skipped = within.saturating_sub(count);
+    let wrong = (1..count)
+        .filter(|&k| truth.get(k + skipped - 1) != Some(&runs.lengths()[k]))
+        .count();
+    println!("edges: {within} true, {count} found, {skipped} before the clock, {wrong} wrong");
+    assert_eq!(wrong, 0, "wrong runs");
+}
+
 fn main() {
     let mut rng = ChaCha8Rng::seed_from_u64(36);
-    let truth = testing::efm_like_runs(&mut rng, SAMPLES / 19);
+    let truth = testing::efm_like_runs(&mut rng, SAMPLES / 20);
     let edges = testing::edge_times(&truth, 100.0);
     let mut rf = testing::dual_layer().signal(&edges, SAMPLES, 1000.0, 9000.0);
     let low_pass = Fir::low_pass(FS, CLOCK).expect("rates fit");
@@ -57,12 +74,8 @@ fn main() {
     let mut chain = ReadChain::new(config.clone()).expect("standard settings");
     chain.push(&samples, &mut runs);
     chain.finish(&mut runs);
-    println!(
-        "edges {} true {} lost {}",
-        runs.len(),
-        edges.len(),
-        chain.lost()
-    );
+
+    check(&runs, &truth, &edges);
 
     let fir = Fir::equalised(FS, CLOCK).expect("rates fit");
     println!(
@@ -116,4 +129,19 @@ fn main() {
         chain.finish(&mut runs);
     });
     report("whole chain", ns);
+
+    let mut quality = QualityConfig::new(FS, CHANNEL_CLOCK_HZ_1X);
+    quality.eye_runs = 0;
+    let ns = median(SAMPLES, || {
+        std::hint::black_box(analyse(&samples, &quality).expect("a good signal"));
+    });
+    report("with quality statistics", ns);
+    quality.eye_runs = 10_000;
+    let ns = median(SAMPLES, || {
+        std::hint::black_box(analyse(&samples, &quality).expect("a good signal"));
+    });
+    report("and an eye pattern of 10 000 runs", ns);
+    let found = analyse(&samples, &quality).expect("a good signal");
+    let jitter = found.timing.jitter.total_percent.unwrap_or(f64::INFINITY);
+    println!("jitter {jitter:.2} % of T, clocked {:.4}", found.clocked);
 }

@@ -286,10 +286,9 @@ fn preset(widths: &[f64], nominal: f64, range: f64) -> Option<(f64, f64, f64)> {
             time += w;
             bits += nearest(w * clock).max(1.0);
         }
-        if bits < 50.0 {
-            return None;
+        if bits >= 50.0 {
+            clock = bits / time;
         }
-        clock = bits / time;
     }
     if (clock / nominal - 1.0).abs() > range {
         return None;

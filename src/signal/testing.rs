@@ -17,8 +17,9 @@ const PROBABILITY: [f64; 9] = [
 
 /// Runs 3..=11 with the probabilities of EFMPlus and a 14T run each 1488T.
 ///
-/// Like the encoder of the real code, it holds the DC content down: it draws two continuations
-/// of eight runs and takes the one that brings the sum nearer to zero.
+/// Not quite i.i.d.: the slicer would follow the DC content of independent runs, which shows as
+/// jitter. Like the encoder of the real code, it holds the DC content down: it draws eight continuations
+/// of twelve runs and takes the one that brings the sum nearest to zero.
 pub(crate) fn efm_like_runs(rng: &mut impl Rng, count: usize) -> Vec<u8> {
     let total: f64 = PROBABILITY.iter().sum();
     let draw = |rng: &mut dyn FnMut() -> f64| {
@@ -33,21 +34,17 @@ pub(crate) fn efm_like_runs(rng: &mut impl Rng, count: usize) -> Vec<u8> {
     };
     let (mut runs, mut sum, mut bits) = (Vec::with_capacity(count + 8), 0i64, 0u32);
     while runs.len() < count {
-        if bits >= 1488 - 40 {
+        if bits >= 1488 - 60 {
             runs.push(14);
             sum = -(sum + 14);
             bits = 0;
             continue;
         }
         let mut uniform = || rng.random::<f64>();
-        let words: [[u8; 8]; 2] =
+        let words: [[u8; 12]; 8] =
             core::array::from_fn(|_| core::array::from_fn(|_| draw(&mut uniform)));
-        let after = |w: &[u8; 8]| w.iter().fold(sum, |s, &r| -(s + i64::from(r)));
-        let best = if after(&words[0]).abs() <= after(&words[1]).abs() {
-            0
-        } else {
-            1
-        };
+        let after = |w: &[u8; 12]| w.iter().fold(sum, |s, &r| -(s + i64::from(r)));
+        let best = (0..8).min_by_key(|&i| after(&words[i]).abs()).unwrap_or(0);
         sum = after(&words[best]);
         bits += words[best].iter().map(|&r| u32::from(r)).sum::<u32>();
         runs.extend(words[best]);

@@ -94,8 +94,9 @@ fn every_edge_is_found_at_36_db_and_none_is_added() {
     let last = edges[edges.len() - 1] * 4.0 + 4.0;
     let count = runs.positions().iter().take_while(|&&p| p < last).count();
     let skipped = edges.len() - count;
+    // The slicer first has to find its level from the low start of the capture: 60 us at most.
     assert!(
-        (PRESET_EDGES..PRESET_EDGES + 5).contains(&skipped),
+        (PRESET_EDGES..5 * PRESET_EDGES).contains(&skipped),
         "{skipped}"
     );
     for k in 1..count {
@@ -264,11 +265,14 @@ fn a_blank_stretch_is_a_gap_and_shows_in_the_clocked_part() {
 
 #[test]
 fn eye_is_open_in_the_middle_of_the_bit() {
-    let (_, _, rf) = capture(120_000, &dual_layer(), 15);
-    // Sampled off the clock, so that all phases occur.
-    let mut config = config(true);
-    config.chain = ChainConfig::new(FS, CLOCK);
-    let eye = analyse(&to_counts(&rf), &config).unwrap().eye.unwrap();
+    let (_, mut edges, rf) = capture(120_000, &dual_layer(), 15);
+    // Clock off the sampling clock, so that all phases occur.
+    edges.iter_mut().for_each(|e| *e *= 0.9963);
+    let rf = dual_layer().signal(&edges, rf.len(), 2000.0, 10_000.0);
+    let eye = analyse(&to_counts(&rf), &config(true))
+        .unwrap()
+        .eye
+        .unwrap();
     let column = |phase: usize| &eye.counts[phase * EYE_LEVELS..(phase + 1) * EYE_LEVELS];
     let slice = (6000.0 - eye.low) / (eye.high - eye.low) * EYE_LEVELS as f64;
     let near = |phase: usize| {
@@ -307,7 +311,7 @@ fn other_sample_rates_and_speeds_give_the_same_runs() {
 }
 
 #[test]
-fn serialises_without_nan() {
+fn no_value_is_nan() {
     let (_, _, rf) = capture(60_000, &dual_layer(), 17);
     let quality = analyse(&to_counts(&rf), &config(true)).unwrap();
     let text = format!("{quality:?}");
