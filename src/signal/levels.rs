@@ -80,12 +80,13 @@ pub struct Levels {
     pub along: Vec<LevelWindow>,
 }
 
-/// Least-squares parabola over 2h + 1 samples as three dot products.
+/// Least-squares parabola over 2h + 1 samples as dot products.
 #[derive(Clone, Debug)]
 struct Parabola {
     half: usize,
-    /// Weights of value, slope and half the curvature at the middle sample.
-    weights: Vec<[f32; 3]>,
+    /// Weights of value, slope and half the curvature at the middle sample, and a zero: four
+    /// lanes make one vector.
+    weights: Vec<[f32; 4]>,
 }
 
 impl Parabola {
@@ -99,7 +100,7 @@ impl Parabola {
             .map(|i| {
                 let u = i as f64 - h;
                 let (c0, c2) = ((s4 - s2 * u * u) / d, (n * u * u - s2) / d);
-                [c0 as f32, (u / s2) as f32, c2 as f32]
+                [c0 as f32, (u / s2) as f32, c2 as f32, 0.0]
             })
             .collect();
         Self { half, weights }
@@ -107,7 +108,7 @@ impl Parabola {
 
     /// Level at `offset` from the middle of `samples`; with `extreme` that of the vertex.
     fn level(&self, samples: &[f32], offset: f32, extreme: bool, high: bool) -> f64 {
-        let mut c = [0.0f32; 3];
+        let mut c = [0.0f32; 4];
         for (x, w) in samples.iter().zip(&self.weights) {
             for (c, w) in c.iter_mut().zip(w) {
                 *c += w * x;

@@ -42,6 +42,9 @@ pub struct Edge {
 #[derive(Clone, Debug)]
 pub struct Slicer {
     threshold: f32,
+    /// Threshold of the block after the next: one block late, so that the processor need not wait
+    /// for the result of a block before it starts the next one.
+    upcoming: f32,
     /// Loop constant per sample, 2 pi f / fs.
     rate: f32,
     min_amplitude: f32,
@@ -89,6 +92,7 @@ impl Slicer {
         }
         Ok(Self {
             threshold: 0.0,
+            upcoming: 0.0,
             rate: (core::f64::consts::TAU * bandwidth_hz / sample_rate_hz) as f32,
             min_amplitude,
             previous: 0.0,
@@ -134,6 +138,7 @@ impl Slicer {
         let len = block.len() as f32;
         if self.blocks == 0 {
             self.threshold = block.iter().sum::<f32>() / len;
+            self.upcoming = self.threshold;
             self.previous = block[0];
             self.high = block[0] > self.threshold;
         }
@@ -196,7 +201,8 @@ impl Slicer {
             by_amplitude
         };
         let speed = if fast { FAST_GAIN } else { 1.0 };
-        self.threshold += speed * self.rate * gain * (2.0 * high_time - len);
+        self.threshold = self.upcoming;
+        self.upcoming += speed * self.rate * gain * (2.0 * high_time - len);
     }
 }
 

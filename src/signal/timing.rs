@@ -22,27 +22,38 @@ pub const INTERVAL_END_T: usize = 18;
 /// five time constants of the loop.
 pub const SETTLE_EDGES: usize = 1200;
 
-/// Count, mean and sample standard deviation in one pass (Welford).
+/// Count, mean and sample standard deviation in one pass.
+///
+/// Sums relative to the first value: as exact as needed for values that are close together, and
+/// without a division for each.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Moments {
     pub(super) count: u64,
-    mean: f64,
+    first: f64,
+    sum: f64,
     squares: f64,
 }
 
 impl Moments {
     #[inline]
     pub(super) fn add(&mut self, x: f64) {
+        if self.count == 0 {
+            self.first = x;
+        }
         self.count += 1;
-        let delta = x - self.mean;
-        self.mean += delta / self.count as f64;
-        self.squares += delta * (x - self.mean);
+        let x = x - self.first;
+        self.sum += x;
+        self.squares += x * x;
     }
     pub(super) fn mean(&self) -> Option<f64> {
-        (self.count > 0).then_some(self.mean)
+        (self.count > 0).then(|| self.first + self.sum / self.count as f64)
     }
     pub(super) fn sigma(&self) -> Option<f64> {
-        (self.count > 1).then(|| (self.squares / (self.count - 1) as f64).sqrt())
+        (self.count > 1).then(|| {
+            let n = self.count as f64;
+            let squares = self.squares - self.sum * self.sum / n;
+            (squares.max(0.0) / (n - 1.0)).sqrt()
+        })
     }
 }
 
