@@ -88,8 +88,8 @@ fn main() {
     let mut output = vec![0.0f32; 1024];
     let ns = median(SAMPLES, || {
         for _ in 0..SAMPLES / 1024 {
-            fir.run(std::hint::black_box(&input), &mut output);
-            std::hint::black_box(&output);
+            fir.run(core::hint::black_box(&input), &mut output);
+            core::hint::black_box(&output);
         }
     });
     report("filter", ns);
@@ -102,7 +102,7 @@ fn main() {
         filtered
             .chunks(BLOCK)
             .for_each(|block| slicer.slice(block, |_| count += 1));
-        std::hint::black_box(count);
+        core::hint::black_box(count);
     });
     report("slicer", ns);
     let ns = median(filtered.len(), || {
@@ -117,7 +117,7 @@ fn main() {
                 }
             });
         }
-        std::hint::black_box(bits);
+        core::hint::black_box(bits);
     });
     report("slicer and clock recovery", ns);
 
@@ -133,12 +133,12 @@ fn main() {
     let mut quality = QualityConfig::new(FS, CHANNEL_CLOCK_HZ_1X);
     quality.eye_runs = 0;
     let ns = median(SAMPLES, || {
-        std::hint::black_box(analyse(&samples, &quality).expect("a good signal"));
+        core::hint::black_box(analyse(&samples, &quality).expect("a good signal"));
     });
     report("with quality statistics", ns);
     quality.eye_runs = 10_000;
     let ns = median(SAMPLES, || {
-        std::hint::black_box(analyse(&samples, &quality).expect("a good signal"));
+        core::hint::black_box(analyse(&samples, &quality).expect("a good signal"));
     });
     report("and an eye pattern of 10 000 runs", ns);
     let found = analyse(&samples, &quality).expect("a good signal");

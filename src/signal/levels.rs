@@ -43,7 +43,7 @@ pub struct LengthLevel {
     pub low_count: u64,
 }
 
-/// Mean 14T high level of one stretch of the capture.
+/// Mean 14T high level of one stretch of the capture, where it has enough 14T runs.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct LevelWindow {
@@ -51,6 +51,13 @@ pub struct LevelWindow {
     pub first_run: usize,
     /// I14H above dark, counts.
     pub i14h: f64,
+}
+
+impl LevelWindow {
+    fn of(first_run: usize, part: &Moments) -> Option<Self> {
+        let i14h = part.mean().filter(|_| part.count >= LEVEL_RUNS)?;
+        Some(Self { first_run, i14h })
+    }
 }
 
 /// Level measures. Ratios to zero light need a [`Calibration`].
@@ -147,10 +154,7 @@ pub fn levels(
     let mut filtered = LowPassed::new(samples, &fir, margin);
     for (i, length, high) in settled(runs) {
         if i >= first + window.max(1) {
-            along.extend(part.mean().map(|i14h| LevelWindow {
-                first_run: first,
-                i14h,
-            }));
+            along.extend(LevelWindow::of(first, &part));
             (part, first) = (Moments::default(), i);
         }
         let Some(fit) = fits.get(usize::from(length)).filter(|_| length >= 3) else {
@@ -168,10 +172,7 @@ pub fn levels(
             part.add(level);
         }
     }
-    along.extend(part.mean().map(|i14h| LevelWindow {
-        first_run: first,
-        i14h,
-    }));
+    along.extend(LevelWindow::of(first, &part));
     let mean = filtered.finish();
     Ok(summarise(&sums, mean, calibration, along))
 }

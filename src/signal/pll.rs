@@ -67,7 +67,8 @@ const CLOCK_1X: f64 = super::CHANNEL_CLOCK_HZ_1X;
 pub struct ClockedEdge {
     /// Length of the run that ends here, T; 0 when the clock was lost in between.
     pub length: u8,
-    /// Edge minus nearest clock edge, T, -0.5 to 0.5; positive is late.
+    /// Edge minus nearest clock edge, T, -0.5 to 0.5; positive is late. A run shorter than half a
+    /// T counts as 1T, with an error down to -1.5.
     pub error: f32,
     /// Time since the last edge, T (unrounded).
     pub width: f32,

@@ -236,6 +236,11 @@ fn dead_and_noisy_captures_are_errors() {
     ));
     assert!(matches!(analyse(&[]), Err(SignalError::TooShort { .. })));
     assert!(!is_modulated(&[], 1.0) && !is_modulated(&flat(5), 1.0));
+    // Hum of 300 kHz is periodic, but no recording.
+    assert!(matches!(
+        analyse(&carriers(&[(43.6, 4000.0, 6000.0)], 3000)),
+        Err(SignalError::NoClock { .. })
+    ));
     for seed in 0..5 {
         let mut noise = vec![5000.0; 1_000_000];
         add_noise(&mut noise, 500.0, &mut ChaCha8Rng::seed_from_u64(seed));
@@ -308,6 +313,47 @@ fn other_sample_rates_and_speeds_give_the_same_runs() {
         assert!(found.is_some(), "{rate} {clock}");
         assert_eq!(chain.state(), PllState::Locked);
     }
+}
+
+#[test]
+fn timing_agrees_with_the_true_clock() {
+    // The filter in f64 on the true signal, an ideal slicer and an ideal clock: what is left is
+    // the interpolation and what the loops add (threshold and clock wander).
+    let (_, edges, mut rf) = capture(300_000, &dual_layer(), 18);
+    add_noise(
+        &mut rf,
+        noise_rms(7600.0, 38.0),
+        &mut ChaCha8Rng::seed_from_u64(19),
+    );
+    let samples = to_counts(&rf);
+    let fir = Fir::equalised(FS, CLOCK).unwrap();
+    let taps: Vec<f64> = fir.taps().map(f64::from).collect();
+    let filtered: Vec<f64> = (0..samples.len() - taps.len())
+        .map(|i| {
+            let newest = i + taps.len() - 1;
+            taps.iter()
+                .enumerate()
+                .map(|(j, t)| t * f64::from(samples[newest - j]))
+                .sum::<f64>()
+        })
+        .collect();
+    let origin = (taps.len() - 1) as f64 - fir.delay_samples();
+    let (mut sum, mut squares, mut count) = (0.0, 0.0, 0.0);
+    for edge in &edges[3000..edges.len() - 100] {
+        let near = (edge * 4.0 - origin) as usize;
+        let crossing = (near - 6..near + 6)
+            .filter(|&i| (filtered[i] > 6000.0) != (filtered[i + 1] > 6000.0))
+            .map(|i| i as f64 + (6000.0 - filtered[i]) / (filtered[i + 1] - filtered[i]) + origin)
+            .min_by(|a, b| (a - edge * 4.0).abs().total_cmp(&(b - edge * 4.0).abs()))
+            .unwrap();
+        let error = crossing / 4.0 - edge;
+        (sum, squares, count) = (sum + error, squares + error * error, count + 1.0);
+    }
+    let ideal = 100.0 * (squares / count - (sum / count).powi(2)).sqrt();
+    let found = analyse(&samples, &config(true)).unwrap();
+    let found = found.timing.jitter.total_percent.unwrap();
+    println!("jitter {found:.3} %, ideal slicer and clock {ideal:.3} %");
+    assert!((found - ideal).abs() < 0.3, "{found} {ideal}");
 }
 
 #[test]

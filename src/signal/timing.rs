@@ -381,7 +381,7 @@ mod tests {
         for k in 1..runs.len() {
             let run = skipped + k - 1;
             assert_eq!(runs.lengths()[k], truth[run]);
-            assert_eq!(runs.is_high(k), run % 2 == 0);
+            assert_eq!(runs.is_high(k), run.is_multiple_of(2));
             if k > SETTLE_EDGES {
                 expected[run % 2][usize::from(truth[run])] += 1;
             }
