@@ -57,7 +57,8 @@ pub(super) fn eye(samples: &[i16], runs: &Runs, fir: &Fir, edges: usize) -> Opti
         let samples = output.iter().enumerate().skip(first);
         for (j, y) in samples.take_while(|(j, _)| origin + *j as f64 <= end) {
             let before_end = (origin + j as f64 - end) * per_sample;
-            let phase = (before_end + f64::from(runs.errors()[i])).rem_euclid(1.0);
+            let phase = before_end + f64::from(runs.errors()[i]);
+            let phase = phase - phase.floor();
             let bin = ((phase * (EYE_PHASES / 2) as f64) as usize).min(EYE_PHASES / 2 - 1);
             let level = ((y - low) * level_scale) as usize;
             counts[bin * EYE_LEVELS + level] += 1;

@@ -24,8 +24,8 @@ const BESSEL6: [f64; 7] = [10395.0, 10395.0, 4725.0, 1260.0, 210.0, 21.0, 1.0];
 const POLES: [(f64, f64); 3] = [(-4.2484, 0.8675), (-3.7357, 2.6263), (-2.5159, 4.4927)];
 /// Part of the unit step that may be cut off at the end of the impulse response.
 const TAIL: f64 = 2e-3;
-/// Outputs computed together: eight 4-lane accumulators fit the registers of any x86-64.
-const LANES: usize = 32;
+/// Outputs computed together: twelve 4-lane accumulators fit the registers of any x86-64.
+const LANES: usize = 48;
 /// Outputs of the equaliser computed together.
 const PART: usize = 512;
 /// 2T at the highest sample rate, 64 samples per T.

@@ -162,11 +162,12 @@ pub fn levels(
         };
         let (end, width) = (runs.positions()[i], f64::from(runs.widths()[i]) * per_t);
         let centre = end - 0.5 * width + fir.delay_samples();
-        let middle = centre.round();
-        let Some(around) = filtered.around(middle as usize, fit.half) else {
+        let middle = (centre + 0.5) as usize;
+        let Some(around) = filtered.around(middle, fit.half) else {
             continue;
         };
-        let level = fit.level(around, (centre - middle) as f32, length <= 5, high);
+        let offset = (centre - middle as f64) as f32;
+        let level = fit.level(around, offset, length <= 5, high);
         sums[usize::from(length)][usize::from(high)].add(level);
         if length == 14 && high {
             part.add(level);
