@@ -4,13 +4,17 @@
 //! from a parabola fitted by least squares to the samples within +-n/6 T of the centre: its
 //! vertex for runs up to 5T (neighbours of unequal length move the extreme off the centre), its
 //! value at the centre for longer ones. The fit does not have the bias of "largest sample", which
-//! grows with the noise, and is within 0.03 % for a sine. Levels are averaged over the runs.
+//! grows with the noise, and is within 0.03 % for a sine. Levels are averaged over
+//! all runs from 11T and over one in four of the shorter ones.
 
 use serde::Serialize;
 
 use super::timing::{Moments, settled};
 use super::{Fir, Runs, SignalError};
 
+/// Of the runs up to 10T one in this many is measured: there are thousands of them in a capture
+/// that has a few 14T runs.
+const SHORT_RUN_STEP: u32 = 4;
 /// Runs needed for a level.
 pub const LEVEL_RUNS: u64 = 3;
 /// Length of the longest run with a level, T.
@@ -150,6 +154,7 @@ pub fn levels(
         .collect();
     let margin = fits[LONGEST].half + 2;
     let mut sums = [[Moments::default(); 2]; LONGEST + 1];
+    let mut seen = [[0u32; 2]; LONGEST + 1];
     let (mut along, mut part, mut first) = (Vec::new(), Moments::default(), 0);
     let mut filtered = LowPassed::new(samples, &fir, margin);
     for (i, length, high) in settled(runs) {
@@ -160,6 +165,11 @@ pub fn levels(
         let Some(fit) = fits.get(usize::from(length)).filter(|_| length >= 3) else {
             continue;
         };
+        let seen = &mut seen[usize::from(length)][usize::from(high)];
+        *seen = seen.wrapping_add(1);
+        if length <= 10 && !seen.is_multiple_of(SHORT_RUN_STEP) {
+            continue;
+        }
         let (end, width) = (runs.positions()[i], f64::from(runs.widths()[i]) * per_t);
         let centre = end - 0.5 * width + fir.delay_samples();
         let middle = (centre + 0.5) as usize;
