@@ -270,6 +270,71 @@ fn a_blank_stretch_is_a_gap_and_shows_in_the_clocked_part() {
 }
 
 #[test]
+fn polarity_is_right_after_a_gap() {
+    let (truth, edges, rf) = capture(120_000, &dual_layer(), 20);
+    let mut samples = to_counts(&rf);
+    samples[200_000..230_000].fill(4000);
+    let mut chain = ReadChain::new(ChainConfig::new(FS, CLOCK)).unwrap();
+    let mut runs = Runs::with_detail();
+    chain.push(&samples, &mut runs);
+    let mut compared = 0;
+    for (i, length, high) in runs
+        .iter()
+        .filter(|&(i, ..)| runs.positions()[i] > 260_000.0)
+    {
+        let end = edges.partition_point(|e| e * 4.0 < runs.positions()[i] - 4.0);
+        if length > 0 && end < edges.len() {
+            assert_eq!((length, high), (truth[end - 1], (end - 1) % 2 == 0));
+            assert_eq!(high, runs.is_high(i));
+            compared += 1;
+        }
+    }
+    assert!(compared > 10_000, "{compared}");
+}
+
+#[test]
+fn diffraction_carriers_have_the_amplitude_of_the_mtf() {
+    // Facts: 3T 0.269, 14T 0.833 for 146.7 nm, 650 nm, NA 0.60.
+    let mtf = |n: f64| {
+        let x = 650.0 / (2.0 * 0.60) / (2.0 * n * 146.7);
+        2.0 / core::f64::consts::PI * (x.acos() - x * (1.0 - x * x).sqrt())
+    };
+    assert!((mtf(3.0) - 0.269).abs() < 0.001 && (mtf(14.0) - 0.833).abs() < 0.001);
+    // Square waves: odd harmonics up to the cutoff, with alternating sign at the centre of a run.
+    let swing = |n: f64| {
+        let harmonic = |h: f64| mtf(n / h) / h * bessel_gain(CLOCK * h / (2.0 * n), LOW_PASS_HZ_1X);
+        let within = (0..)
+            .map(|i| f64::from(2 * i + 1))
+            .take_while(|h| h / (2.0 * n) < 0.27);
+        within
+            .enumerate()
+            .map(|(i, h)| {
+                if i % 2 == 0 {
+                    harmonic(h)
+                } else {
+                    -harmonic(h)
+                }
+            })
+            .sum()
+    };
+    let (i3, i14): (f64, f64) = (swing(3.0), swing(14.0));
+    let mut carriers = vec![3; 6000];
+    carriers.extend([14; 2000]);
+    let edges = edge_times(&carriers, 40.0);
+    let rf = dual_layer().signal(&edges, 180_000, 2000.0, 10_000.0);
+    let found = analyse(&to_counts(&rf), &config(true))
+        .unwrap()
+        .levels
+        .i3_i14
+        .unwrap();
+    assert!(
+        (found / (i3 / i14) - 1.0).abs() < 0.005,
+        "{found} {}",
+        i3 / i14
+    );
+}
+
+#[test]
 fn eye_is_open_in_the_middle_of_the_bit() {
     let (_, mut edges, rf) = capture(120_000, &dual_layer(), 15);
     // Clock off the sampling clock, so that all phases occur.
