@@ -285,8 +285,7 @@ impl<'a> LowPassed<'a> {
         self.input.extend(fresh.iter().map(|&s| f32::from(s)));
         self.output.resize(keep + count, 0.0);
         self.fir.run(&self.input, &mut self.output[keep..]);
-        let total: i64 = fresh.iter().map(|&s| i64::from(s)).sum();
-        self.sum += total as f64;
+        self.sum += total(fresh);
         self.next += count;
     }
 
@@ -301,11 +300,14 @@ impl<'a> LowPassed<'a> {
 
     /// Mean of the capture. The low-pass has DC gain 1, so the samples themselves give it.
     fn finish(self) -> Option<f64> {
-        let rest: i64 = self.samples[self.next..]
-            .iter()
-            .map(|&s| i64::from(s))
-            .sum();
+        let rest = total(&self.samples[self.next..]);
         let count = self.samples.len() as f64;
-        (count > 0.0).then(|| (self.sum + rest as f64) / count)
+        (count > 0.0).then(|| (self.sum + rest) / count)
     }
+}
+
+/// Sum of samples; 32 bits hold that of 4096.
+fn total(samples: &[i16]) -> f64 {
+    let part = |part: &[i16]| f64::from(part.iter().map(|&s| i32::from(s)).sum::<i32>());
+    samples.chunks(4096).map(part).sum()
 }
