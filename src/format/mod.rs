@@ -1,1 +1,10 @@
-//! To be written.
+//! Format.
+mod columns;
+mod correct;
+mod ecc;
+mod gf;
+mod rs;
+mod sector;
+pub use correct::*;
+pub use ecc::*;
+pub use sector::*;
