@@ -9,6 +9,8 @@
 
 use serde::Serialize;
 
+use crate::signal::{SignalQuality, Verdict};
+
 /// What an S-curve belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -100,8 +102,8 @@ pub struct CalibrationPoint {
     pub beta: Option<f64>,
     /// Asymmetry from 14T and 3T levels.
     pub asymmetry: Option<f64>,
-    /// Data-to-clock jitter, share of T (0.08 is 8 %).
-    pub jitter: Option<f64>,
+    /// Data-to-clock jitter, percent of T.
+    pub jitter_percent: Option<f64>,
     /// I14 over I14H.
     pub modulation: Option<f64>,
     /// Whether it went into the fit.
@@ -178,8 +180,9 @@ pub struct ReadBack {
     pub sectors: u32,
     /// Errors of each block.
     pub blocks: Vec<BlockErrors>,
-    /// Jitter of each block, share of T.
-    pub jitter: Vec<f64>,
+    /// Data-to-clock jitter of each block, percent of T; `None` where the clock
+    /// was not settled.
+    pub jitter_percent: Vec<Option<f64>>,
     /// PI errors of all blocks.
     pub pi_errors: u64,
     /// The greatest sum of PI errors over eight consecutive blocks; `None` for
@@ -222,6 +225,21 @@ pub struct LayerRecording {
     pub read: ReadBack,
     /// Whether every byte came back.
     pub identical: bool,
+    /// Quality of the signal on a part of it.
+    pub quality: SignalQuality,
+    /// First sector of that part.
+    pub measured_first: u32,
+    /// Sectors of that part.
+    pub measured_sectors: u32,
+    /// The limits of the medium, applied.
+    pub verdicts: Vec<Verdict>,
+}
+
+impl LayerRecording {
+    /// Whether the file came back and every limit is kept.
+    pub fn passed(&self) -> bool {
+        self.identical && self.verdicts.iter().all(|v| v.pass)
+    }
 }
 
 /// Everything about one call of [`record`](super::record).
