@@ -178,3 +178,50 @@ fn what_cannot_be_corrected_is_never_returned_as_good() {
     }
     assert!(lost > 1500, "the damage was too small to mean anything: {lost}");
 }
+
+/// Largest |digital sum value| anywhere in a stream, to the channel bit.
+fn peak_dsv(runs: &[u8]) -> i64 {
+    let (mut dsv, mut level, mut peak) = (0i64, 1i64, 0i64);
+    for &run in runs {
+        // The transition comes with the last bit of the run.
+        dsv += level * (i64::from(run) - 1);
+        peak = peak.max(dsv.abs());
+        level = -level;
+        dsv += level;
+    }
+    peak
+}
+
+#[test]
+fn runs_keep_their_limits_and_the_dsv_is_bounded() {
+    let rng = &mut ChaCha8Rng::seed_from_u64(20);
+    let mut encoder = Encoder::new();
+    let mut runs = Vec::new();
+    let blocks = 256;
+    for n in 0..blocks {
+        let main = match n % 4 {
+            0 => Box::new([0; BLOCK_BYTES]),
+            1 => Box::new([0xff; BLOCK_BYTES]),
+            _ => random_main(rng),
+        };
+        encoder.block(first().at(Psn::DATA_START.plus(16 * n)), &main, &mut runs);
+    }
+    encoder.finish(&mut runs);
+    assert!(runs.iter().all(|r| (3..=11).contains(r) || *r == 14));
+    let total: u64 = runs.iter().map(|&r| u64::from(r)).sum();
+    assert!(total - u64::from(blocks) * 619_008 < 3);
+    // One 14T run in a sync frame, 1488 channel bits apart.
+    let mut at = 0u64;
+    let marks: Vec<u64> = runs
+        .iter()
+        .filter_map(|&r| {
+            at += u64::from(r);
+            (r == 14).then_some(at)
+        })
+        .collect();
+    assert_eq!(marks.len(), blocks as usize * 416);
+    assert!(marks.iter().enumerate().all(|(n, &m)| m == 28 + 1488 * n as u64));
+    let peak = peak_dsv(&runs);
+    println!("largest |DSV| over {} MB: {peak}", blocks * 32768 / 1_000_000);
+    assert!(peak < 400, "{peak}");
+}
