@@ -178,3 +178,224 @@ fn what_cannot_be_corrected_is_never_returned_as_good() {
     }
     assert!(lost > 1500, "the damage was too small to mean anything: {lost}");
 }
+
+/// Largest |digital sum value| anywhere in a stream, to the channel bit.
+fn peak_dsv(runs: &[u8]) -> i64 {
+    let (mut dsv, mut level, mut peak) = (0i64, 1i64, 0i64);
+    for &run in runs {
+        // The transition comes with the last bit of the run.
+        dsv += level * (i64::from(run) - 1);
+        peak = peak.max(dsv.abs());
+        level = -level;
+        dsv += level;
+    }
+    peak
+}
+
+#[test]
+fn runs_keep_their_limits_and_the_dsv_is_bounded() {
+    let rng = &mut ChaCha8Rng::seed_from_u64(20);
+    let mut encoder = Encoder::new();
+    let mut runs = Vec::new();
+    let blocks = 256;
+    for n in 0..blocks {
+        let main = match n % 4 {
+            0 => Box::new([0; BLOCK_BYTES]),
+            1 => Box::new([0xff; BLOCK_BYTES]),
+            _ => random_main(rng),
+        };
+        encoder.block(first().at(Psn::DATA_START.plus(16 * n)), &main, &mut runs);
+    }
+    encoder.finish(&mut runs);
+    assert!(runs.iter().all(|r| (3..=11).contains(r) || *r == 14));
+    let total: u64 = runs.iter().map(|&r| u64::from(r)).sum();
+    assert!(total - u64::from(blocks) * 619_008 < 3);
+    // One 14T run in a sync frame, 1488 channel bits apart.
+    let mut at = 0u64;
+    let marks: Vec<u64> = runs
+        .iter()
+        .filter_map(|&r| {
+            at += u64::from(r);
+            (r == 14).then_some(at)
+        })
+        .collect();
+    assert_eq!(marks.len(), blocks as usize * 416);
+    assert!(marks.iter().enumerate().all(|(n, &m)| m == 28 + 1488 * n as u64));
+    let peak = peak_dsv(&runs);
+    println!("largest |DSV| over {} MB: {peak}", blocks * 32768 / 1_000_000);
+    assert!(peak < 400, "{peak}");
+}
+
+/// A stream of blocks with run-in and run-out, and its user data.
+fn stream(rng: &mut ChaCha8Rng, blocks: u32) -> (Vec<u8>, Vec<Box<[u8; BLOCK_BYTES]>>) {
+    let mut encoder = Encoder::new();
+    let mut runs = Vec::new();
+    encoder.run_in(20, &mut runs);
+    let mains: Vec<_> = (0..blocks)
+        .map(|n| {
+            let main = random_main(rng);
+            encoder.block(first().at(Psn::DATA_START.plus(16 * n)), &main, &mut runs);
+            main
+        })
+        .collect();
+    encoder.run_out(20, &mut runs);
+    encoder.finish(&mut runs);
+    (runs, mains)
+}
+
+/// Decodes in pieces of random size.
+fn decode_in_pieces(rng: &mut ChaCha8Rng, mut runs: &[u8]) -> Vec<DecodedBlock> {
+    let mut decoder = Decoder::new();
+    let mut blocks = Vec::new();
+    while !runs.is_empty() {
+        let n = rng.random_range(1..=60_000).min(runs.len());
+        blocks.extend(decoder.push(&runs[..n]));
+        runs = &runs[n..];
+    }
+    blocks.extend(decoder.finish());
+    blocks
+}
+
+/// No sector that counts as good may differ from what was recorded; gives the number
+/// of good sectors.
+fn good_sectors(blocks: &[DecodedBlock], mains: &[Box<[u8; BLOCK_BYTES]>]) -> usize {
+    let mut good = 0;
+    for block in blocks {
+        for i in 0..BLOCK_SECTORS {
+            if let Ok(data) = block.sector(i) {
+                let n = (block.first.value() - Psn::DATA_START.value()) as usize / 16;
+                assert!(data == &mains[n][2048 * i..][..2048], "wrong data in block {n}");
+                good += 1;
+            }
+        }
+    }
+    good
+}
+
+#[test]
+fn a_stream_comes_back_in_pieces_of_any_size() {
+    let rng = &mut ChaCha8Rng::seed_from_u64(30);
+    let (runs, mains) = stream(rng, 5);
+    for _ in 0..5 {
+        let blocks = decode_in_pieces(rng, &runs);
+        assert_eq!(blocks.len(), 5);
+        for (n, block) in blocks.iter().enumerate() {
+            assert!(block.is_good());
+            assert_eq!(block.first, Psn::DATA_START.plus(16 * n as u32));
+            assert_eq!((block.frames, block.erased), (416, 0));
+            assert_eq!(block.report.pi_error_rows(), 0);
+            assert!(block.data == mains[n]);
+        }
+    }
+}
+
+#[test]
+fn a_stream_may_start_anywhere() {
+    let rng = &mut ChaCha8Rng::seed_from_u64(31);
+    let (runs, mains) = stream(rng, 3);
+    for _ in 0..30 {
+        let start = rng.random_range(0..runs.len() / 3);
+        let blocks = decode_in_pieces(rng, &runs[start..]);
+        let good = good_sectors(&blocks, &mains);
+        // At most what was cut off is missing, and a sector.
+        let cut = 48 * start / runs.len() + 3;
+        assert!(good + cut >= 48, "start {start} of {}: {good} good", runs.len());
+    }
+}
+
+#[test]
+fn slips_gaps_and_wrong_runs_cost_no_sector() {
+    let rng = &mut ChaCha8Rng::seed_from_u64(32);
+    let (runs, mains) = stream(rng, 4);
+    let mut slips = 0;
+    for round in 0..40 {
+        let mut bad = runs.clone();
+        for _ in 0..rng.random_range(1..12) {
+            let at = rng.random_range(2000..bad.len() - 20_000);
+            match (round + rng.random_range(0..2)) % 5 {
+                // The clock gains or loses a few bits.
+                0 => bad[at] = bad[at].saturating_add(rng.random_range(1..4)),
+                1 => bad[at] = bad[at].saturating_sub(rng.random_range(1..3)).max(1),
+                // A burst of nonsense.
+                2 => bad[at..at + 60].iter_mut().for_each(|r| *r = rng.random_range(1..16)),
+                // The clock is lost, and some channel bits with it.
+                3 => {
+                    let n = rng.random_range(1..400);
+                    bad.splice(at..at + n, [0]);
+                }
+                // Runs vanish without a trace.
+                _ => {
+                    let n = rng.random_range(1..300);
+                    bad.splice(at..at + n, []);
+                }
+            }
+        }
+        let mut decoder = Decoder::new();
+        let mut blocks = decoder.push(&bad);
+        blocks.extend(decoder.finish());
+        slips += decoder.stats().slips;
+        let good = good_sectors(&blocks, &mains);
+        assert_eq!((blocks.len(), good), (4, 64), "round {round}: {:?}", decoder.stats());
+    }
+    assert!(slips > 20, "{slips}");
+}
+
+#[test]
+fn missing_and_false_sync_codes_cost_no_sector() {
+    let rng = &mut ChaCha8Rng::seed_from_u64(33);
+    let (runs, mains) = stream(rng, 3);
+    for _ in 0..20 {
+        let mut bad = runs.clone();
+        for at in 0..bad.len() - 2 {
+            if bad[at] == 14 && rng.random_ratio(1, 4) {
+                bad[at] -= 1;
+                bad[at + 1] += 1;
+            } else if rng.random_ratio(1, 3000) && bad[at] + bad[at + 1] == 18 {
+                (bad[at], bad[at + 1]) = (14, 4);
+            }
+        }
+        let blocks = decode_in_pieces(rng, &bad);
+        assert_eq!((blocks.len(), good_sectors(&blocks, &mains)), (3, 48));
+    }
+}
+
+#[test]
+fn heavy_damage_never_gives_wrong_data() {
+    let rng = &mut ChaCha8Rng::seed_from_u64(34);
+    let (runs, mains) = stream(rng, 3);
+    let mut lost = 0;
+    for round in 0..30 {
+        let mut bad = runs.clone();
+        let one_in = 30 + 20 * (round % 10);
+        for run in &mut bad {
+            if rng.random_ratio(1, one_in) {
+                *run = rng.random_range(0..20);
+            }
+        }
+        let good = good_sectors(&decode_in_pieces(rng, &bad), &mains);
+        lost += 48 - good;
+    }
+    assert!(lost > 100, "{lost}");
+}
+
+#[test]
+fn blocks_without_a_readable_id_are_counted_on() {
+    let rng = &mut ChaCha8Rng::seed_from_u64(35);
+    let mains: Vec<_> = (0..3).map(|_| random_main(rng)).collect();
+    let mut encoder = Encoder::new();
+    let mut runs = Vec::new();
+    for (n, main) in mains.iter().enumerate() {
+        let mut block = EccBlock::encode(first().at(Psn::DATA_START.plus(16 * n as u32)), main);
+        if n == 1 {
+            for i in 0..16 {
+                rng.fill(&mut block.rows_mut()[12 * i][..6]);
+            }
+        }
+        encoder.ecc_block(&block, &mut runs);
+    }
+    encoder.run_out(3, &mut runs);
+    encoder.finish(&mut runs);
+    let blocks = decode_in_pieces(rng, &runs);
+    assert_eq!((blocks.len(), good_sectors(&blocks, &mains)), (3, 48));
+    assert_eq!(blocks[1].report.pi_failures(), 16);
+}

@@ -1,10 +1,21 @@
 //! Format.
+mod bits;
 mod columns;
 mod correct;
+mod decoder;
 mod ecc;
+mod efmplus;
+mod encoder;
+mod framer;
 mod gf;
 mod rs;
+mod runs;
 mod sector;
+mod sync;
 pub use correct::*;
+pub use decoder::{DecodedBlock, Decoder};
 pub use ecc::*;
+pub use framer::SyncStats;
+pub use encoder::Encoder;
+pub use runs::{bits_to_runs, runs_to_bits};
 pub use sector::*;
