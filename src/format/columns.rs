@@ -39,7 +39,11 @@ pub(crate) fn parity(rows: &[[u8; ROW]], out: &mut [[u8; ROW]; PO]) {
 /// leading coefficient is the feedback. `f[b]` is the feedback times alpha^b.
 #[inline(always)]
 fn tap<const K: usize>(parity: &mut [[u8; LANES]; PO], f: &[[u8; LANES]; 8]) {
-    let next = if K + 1 < PO { parity[K + 1] } else { [0; LANES] };
+    let next = if K + 1 < PO {
+        parity[K + 1]
+    } else {
+        [0; LANES]
+    };
     for (i, out) in parity[K].iter_mut().enumerate() {
         let mut sum = next[i];
         if const { G[K] & 1 != 0 } {
@@ -75,7 +79,10 @@ fn divide(rows: &[[u8; ROW]], at: usize) -> [[u8; LANES]; PO] {
     let mut parity = [[0u8; LANES]; PO];
     for row in rows {
         let mut f = [[0u8; LANES]; 8];
-        for (f0, (&b, &p)) in f[0].iter_mut().zip(row[at..at + LANES].iter().zip(&parity[0])) {
+        for (f0, (&b, &p)) in f[0]
+            .iter_mut()
+            .zip(row[at..at + LANES].iter().zip(&parity[0]))
+        {
             *f0 = b ^ p;
         }
         for b in 1..8 {

@@ -38,13 +38,17 @@ pub struct EccBlock {
 
 impl core::fmt::Debug for EccBlock {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("EccBlock").field("id", &&self.rows[0][..4]).finish_non_exhaustive()
+        f.debug_struct("EccBlock")
+            .field("id", &&self.rows[0][..4])
+            .finish_non_exhaustive()
     }
 }
 
 impl Default for EccBlock {
     fn default() -> Self {
-        Self { rows: Box::new([[0; ROW_BYTES]; ROWS]) }
+        Self {
+            rows: Box::new([[0; ROW_BYTES]; ROWS]),
+        }
     }
 }
 
@@ -94,7 +98,7 @@ impl EccBlock {
             row[ROW_DATA..].copy_from_slice(&Pi::unpack(rest));
         }
         // The codes commute: PO over all 182 columns gives the PI of the PO rows too.
-        if let Some(parity) = parity.as_mut_array() {
+        if let Some(parity) = parity.first_chunk_mut() {
             columns::parity(data, parity);
         }
     }
@@ -102,8 +106,16 @@ impl EccBlock {
     /// Whether all 208 rows and all 182 columns are codewords.
     pub fn is_clean(&self) -> bool {
         let code = &*PI_CODE;
-        self.rows.iter().fold(0, |acc, row| acc | code.remainder(row)) == 0
-            && self.column_remainders().as_flattened().iter().fold(0, |acc, b| acc | b) == 0
+        self.rows
+            .iter()
+            .fold(0, |acc, row| acc | code.remainder(row))
+            == 0
+            && self
+                .column_remainders()
+                .as_flattened()
+                .iter()
+                .fold(0, |acc, b| acc | b)
+                == 0
     }
 
     /// Remainder of every column, the symbol of x^15 first; all zero if all are codewords.
@@ -137,7 +149,11 @@ impl EccBlock {
 /// The block row which is recorded in place `r`, 0..208.
 pub(crate) const fn row_at(r: usize) -> usize {
     let (frame, k) = (r / FRAME_ROWS, r % FRAME_ROWS);
-    if k < 12 { 12 * frame + k } else { DATA_ROWS + frame }
+    if k < 12 {
+        12 * frame + k
+    } else {
+        DATA_ROWS + frame
+    }
 }
 
 /// The sector number of sector `i` in a block.

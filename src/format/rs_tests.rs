@@ -42,11 +42,13 @@ fn against_the_oracle<const N: usize, const R: usize>(seed: u64) {
         for &p in &places[erased..erased + errors] {
             bad[usize::from(p)] ^= rng.random_range(1..=255u8);
         }
-        let ours = code.locate(code.remainder(&bad), &places[..erased]).map(|found| {
-            let mut word = bad;
-            found.iter().for_each(|(p, v)| word[p] ^= v);
-            word
-        });
+        let ours = code
+            .locate(code.remainder(&bad), &places[..erased])
+            .map(|found| {
+                let mut word = bad;
+                found.iter().for_each(|(p, v)| word[p] ^= v);
+                word
+            });
         if beyond == 0 {
             assert_eq!(ours, Some(word), "{erased} erasures, {errors} errors");
             let theirs = decoder.correct(&bad, Some(&places[..erased])).unwrap();
@@ -55,9 +57,9 @@ fn against_the_oracle<const N: usize, const R: usize>(seed: u64) {
         } else if let Some(wrong) = ours {
             // Beyond the limits only another codeword near by may come out.
             assert_eq!(code.remainder(&wrong), 0);
-            let changed = places[erased..].iter().filter(|&&p| {
-                wrong[usize::from(p)] != bad[usize::from(p)]
-            });
+            let changed = places[erased..]
+                .iter()
+                .filter(|&&p| wrong[usize::from(p)] != bad[usize::from(p)]);
             assert!(2 * changed.count() + erased <= R);
         } else {
             refused += 1;
