@@ -56,7 +56,9 @@ fn main() {
     let options = DecodeOptions::default();
 
     let mut block = clean.clone();
-    measure("ECC parity of a block", BLOCK_BYTES, || black_box(&mut block).add_parity());
+    measure("ECC parity of a block", BLOCK_BYTES, || {
+        black_box(&mut block).add_parity()
+    });
     measure("data frames and ECC of a block", BLOCK_BYTES, || {
         black_box(&mut block).fill(first, &main);
     });
@@ -80,7 +82,12 @@ fn main() {
     }
     measure("decoding, 4 errors in every row", BLOCK_BYTES, || {
         block.rows_mut().copy_from_slice(bad.rows());
-        assert!(black_box(&mut block).decode(&none, &options).report.is_good());
+        assert!(
+            black_box(&mut block)
+                .decode(&none, &options)
+                .report
+                .is_good()
+        );
     });
     let mut flags = Erasures::new();
     let mut bad = clean.clone();
@@ -90,7 +97,12 @@ fn main() {
     }
     measure("decoding, 16 rows erased", BLOCK_BYTES, || {
         block.rows_mut().copy_from_slice(bad.rows());
-        assert!(black_box(&mut block).decode(&flags, &options).report.is_good());
+        assert!(
+            black_box(&mut block)
+                .decode(&flags, &options)
+                .report
+                .is_good()
+        );
     });
 
     let mut encoder = Encoder::new();
