@@ -68,8 +68,8 @@ fn golden_vectors() {
 #[test]
 fn a_clean_block_needs_no_correction() {
     let main = golden();
-    let answer = EccBlock::encode(first(), &main)
-        .decode(&Erasures::new(), &DecodeOptions::default());
+    let answer =
+        EccBlock::encode(first(), &main).decode(&Erasures::new(), &DecodeOptions::default());
     assert_eq!(answer.data, main);
     assert!(answer.report.is_good());
     assert_eq!(answer.report.pi_error_rows(), 0);
@@ -176,7 +176,10 @@ fn what_cannot_be_corrected_is_never_returned_as_good() {
             }
         }
     }
-    assert!(lost > 1500, "the damage was too small to mean anything: {lost}");
+    assert!(
+        lost > 1500,
+        "the damage was too small to mean anything: {lost}"
+    );
 }
 
 /// Largest |digital sum value| anywhere in a stream, to the channel bit.
@@ -220,9 +223,17 @@ fn runs_keep_their_limits_and_the_dsv_is_bounded() {
         })
         .collect();
     assert_eq!(marks.len(), blocks as usize * 416);
-    assert!(marks.iter().enumerate().all(|(n, &m)| m == 28 + 1488 * n as u64));
+    assert!(
+        marks
+            .iter()
+            .enumerate()
+            .all(|(n, &m)| m == 28 + 1488 * n as u64)
+    );
     let peak = peak_dsv(&runs);
-    println!("largest |DSV| over {} MB: {peak}", blocks * 32768 / 1_000_000);
+    println!(
+        "largest |DSV| over {} MB: {peak}",
+        blocks * 32768 / 1_000_000
+    );
     assert!(peak < 400, "{peak}");
 }
 
@@ -264,7 +275,10 @@ fn good_sectors(blocks: &[DecodedBlock], mains: &[Box<[u8; BLOCK_BYTES]>]) -> us
         for i in 0..BLOCK_SECTORS {
             if let Ok(data) = block.sector(i) {
                 let n = (block.first.value() - Psn::DATA_START.value()) as usize / 16;
-                assert!(data == &mains[n][2048 * i..][..2048], "wrong data in block {n}");
+                assert!(
+                    data == &mains[n][2048 * i..][..2048],
+                    "wrong data in block {n}"
+                );
                 good += 1;
             }
         }
@@ -299,7 +313,11 @@ fn a_stream_may_start_anywhere() {
         let good = good_sectors(&blocks, &mains);
         // At most what was cut off is missing, and a sector.
         let cut = 48 * start / runs.len() + 3;
-        assert!(good + cut >= 48, "start {start} of {}: {good} good", runs.len());
+        assert!(
+            good + cut >= 48,
+            "start {start} of {}: {good} good",
+            runs.len()
+        );
     }
 }
 
@@ -317,7 +335,9 @@ fn slips_gaps_and_wrong_runs_cost_no_sector() {
                 0 => bad[at] = bad[at].saturating_add(rng.random_range(1..4)),
                 1 => bad[at] = bad[at].saturating_sub(rng.random_range(1..3)).max(1),
                 // A burst of nonsense.
-                2 => bad[at..at + 60].iter_mut().for_each(|r| *r = rng.random_range(1..16)),
+                2 => bad[at..at + 60]
+                    .iter_mut()
+                    .for_each(|r| *r = rng.random_range(1..16)),
                 // The clock is lost, and some channel bits with it.
                 3 => {
                     let n = rng.random_range(1..400);
@@ -335,7 +355,12 @@ fn slips_gaps_and_wrong_runs_cost_no_sector() {
         blocks.extend(decoder.finish());
         slips += decoder.stats().slips;
         let good = good_sectors(&blocks, &mains);
-        assert_eq!((blocks.len(), good), (4, 64), "round {round}: {:?}", decoder.stats());
+        assert_eq!(
+            (blocks.len(), good),
+            (4, 64),
+            "round {round}: {:?}",
+            decoder.stats()
+        );
     }
     assert!(slips > 20, "{slips}");
 }
@@ -398,4 +423,96 @@ fn blocks_without_a_readable_id_are_counted_on() {
     let blocks = decode_in_pieces(rng, &runs);
     assert_eq!((blocks.len(), good_sectors(&blocks, &mains)), (3, 48));
     assert_eq!(blocks[1].report.pi_failures(), 16);
+}
+
+/// `bits` from bit `offset` on.
+fn shifted(bits: &[u8], offset: usize) -> Vec<u8> {
+    let (bytes, bit) = (offset / 8, offset % 8);
+    bits[bytes..]
+        .windows(2)
+        .map(|w| (u16::from_be_bytes([w[0], w[1]]) << bit >> 8) as u8)
+        .collect()
+}
+
+#[test]
+fn bit_files_come_back_from_any_bit_and_as_levels() {
+    let rng = &mut ChaCha8Rng::seed_from_u64(40);
+    let options = BitFileOptions {
+        run_in: 30,
+        ..BitFileOptions::default()
+    };
+    for length in [0, 1, 30_000, 32_768, 100_000] {
+        let mut file = vec![0u8; length];
+        rng.fill(&mut file[..]);
+        let bits = encode_bits(&file, &options);
+        assert_eq!(decode_bits(&bits).unwrap(), file);
+        let levels = transitions_to_levels(&bits);
+        let inverted: Vec<u8> = levels.iter().map(|b| !b).collect();
+        for _ in 0..4 {
+            let offset = rng.random_range(0..28 * 1488);
+            for form in [&bits, &levels, &inverted] {
+                assert_eq!(
+                    decode_bits(&shifted(form, offset)).unwrap(),
+                    file,
+                    "{offset}"
+                );
+            }
+        }
+        let mut damaged = bits.clone();
+        for _ in 0..rng.random_range(1..100) {
+            let at = rng.random_range(0..damaged.len());
+            damaged[at] = rng.random();
+        }
+        assert_eq!(decode_bits(&damaged).unwrap(), file);
+    }
+}
+
+#[test]
+fn bit_files_name_what_is_lost() {
+    let rng = &mut ChaCha8Rng::seed_from_u64(41);
+    assert_eq!(decode_bits(&[0x55; 1000]), Err(BitFileError::NoSync));
+    let mut file = vec![0u8; 3 * BLOCK_BYTES];
+    rng.fill(&mut file[..]);
+    let bits = encode_bits(&file, &BitFileOptions::default());
+    // Sectors 4 to 8 of the second block.
+    let sector = 38_688 / 8;
+    let mut bad = bits.clone();
+    rng.fill(&mut bad[sector * 20 + 2000..sector * 25]);
+    match decode_bits(&bad) {
+        Err(BitFileError::Sector(e)) => {
+            assert!((0x30014..=0x30018).contains(&e.psn().value()), "{e}");
+        }
+        other => panic!("{other:?}"),
+    }
+    // A block is missing.
+    let mut short = bits.clone();
+    short.drain(sector * 16 + 1488..sector * 32 + 1488);
+    let expected = Psn::new(0x30010);
+    assert_eq!(
+        decode_bits(&short),
+        Err(BitFileError::Order {
+            expected,
+            found: Psn::new(0x30020)
+        })
+    );
+}
+
+#[test]
+fn no_bytes_make_the_decoder_panic() {
+    let rng = &mut ChaCha8Rng::seed_from_u64(42);
+    for round in 0..60 {
+        let mut runs = vec![0u8; 50_000];
+        rng.fill(&mut runs[..]);
+        match round % 4 {
+            0 => {}
+            1 => runs.iter_mut().for_each(|r| *r %= 15),
+            2 => runs
+                .iter_mut()
+                .for_each(|r| *r = if *r < 100 { 14 } else { 4 }),
+            _ => runs.fill(round as u8),
+        }
+        for block in decode_in_pieces(rng, &runs) {
+            assert!(!block.is_good());
+        }
+    }
 }

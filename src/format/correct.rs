@@ -7,140 +7,20 @@
 //! counted as bad too. What decides in the end is always the error detection code of
 //! each sector: a sector that fails it is not handed out.
 
-use super::columns::PO;
+use super::columns::{PI, PO};
 use super::ecc::{
     BLOCK_BYTES, BLOCK_SECTORS, DATA_ROWS, EccBlock, PI_CODE, PO_CODE, Pi, ROW_BYTES, ROW_DATA,
-    ROWS, sector_psn,
+    ROWS, gather, sector_psn,
 };
+use super::erasures::Erasures;
+use super::report::{Corrected, DecodeOptions, EccReport};
 use super::rs::ReedSolomon;
-use super::sector::{Psn, SECTOR_BYTES, SectorError, SectorId, check_frame, main_data, read_id};
+use super::sector::{Psn, SECTOR_BYTES, SectorError, check_frame, main_data, read_id};
 
-/// Parity symbols of a row.
-const PI: usize = 10;
 /// Score of a row that could not be corrected; lower scores count the parity used up.
 const FAILED: u8 = PI as u8 + 1;
 /// Suspicious rows tried one at a time.
 const MAX_SUSPECTS: usize = 16;
-
-/// Bytes of a block known to be unreliable, by block row and column.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Erasures {
-    rows: Box<[[u64; 3]; ROWS]>,
-}
-
-impl Default for Erasures {
-    fn default() -> Self {
-        Self { rows: Box::new([[0; 3]; ROWS]) }
-    }
-}
-
-impl Erasures {
-    /// No byte is marked.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Marks one byte: row 0..208 in block order, column 0..182.
-    ///
-    /// # Panics
-    /// If row or column is out of range.
-    pub fn mark(&mut self, row: usize, column: usize) {
-        assert!(column < ROW_BYTES, "column {column} is not below {ROW_BYTES}");
-        self.rows[row][column / 64] |= 1 << (column % 64);
-    }
-
-    /// Marks a whole row.
-    ///
-    /// # Panics
-    /// If the row is not below 208.
-    pub fn mark_row(&mut self, row: usize) {
-        self.rows[row] = [u64::MAX, u64::MAX, (1 << (ROW_BYTES - 128)) - 1];
-    }
-
-    /// Whether a byte is marked; false outside the block.
-    pub fn is_marked(&self, row: usize, column: usize) -> bool {
-        self.rows.get(row).and_then(|r| r.get(column / 64)).is_some_and(|w| w >> (column % 64) & 1 != 0)
-    }
-
-    /// Marked bytes in a row, 0..=182.
-    pub fn count(&self, row: usize) -> usize {
-        self.rows[row].iter().map(|w| w.count_ones() as usize).sum()
-    }
-
-    fn columns(&self, row: usize, into: &mut Vec<u8>) {
-        into.clear();
-        for (w, &word) in self.rows[row].iter().enumerate() {
-            let mut rest = word;
-            while rest != 0 {
-                into.push((64 * w) as u8 + rest.trailing_zeros() as u8);
-                rest &= rest - 1;
-            }
-        }
-    }
-}
-
-/// How hard to try.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct DecodeOptions {
-    /// The number of the first sector, if it is known; otherwise the IDs vote.
-    pub first: Option<Psn>,
-    /// Most turns of columns and rows in one attempt; 0 corrects rows only.
-    pub turns: u8,
-    /// Try again with suspicious rows counted as bad if sectors fail.
-    pub suspect: bool,
-}
-
-impl Default for DecodeOptions {
-    fn default() -> Self {
-        Self { first: None, turns: 4, suspect: true }
-    }
-}
-
-/// What the correction of a block found.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EccReport {
-    /// Wrong bytes per row before correction, in block order. For a row that PI could
-    /// not correct it is counted from the corrected block, or 182 if that failed too.
-    pub pi_errors: [u8; ROWS],
-    /// Rows which PI could not correct in the first pass (PI failures, PIF).
-    pub pi_failed: [bool; ROWS],
-    /// Bytes changed by PO.
-    pub po_corrections: u32,
-    /// Attempts made: 0 if the rows were enough.
-    pub attempts: u32,
-    /// The first sector number the block was judged by, if any ID could be read.
-    pub first: Option<Psn>,
-    /// Each sector: its identification, or why it is not handed out.
-    pub sectors: [Result<SectorId, SectorError>; BLOCK_SECTORS],
-}
-
-impl EccReport {
-    /// Whether every sector is good.
-    pub fn is_good(&self) -> bool {
-        self.sectors.iter().all(Result::is_ok)
-    }
-
-    /// Rows with at least one wrong byte before correction ("PI errors" of this block;
-    /// the usual limit is 280 in the sum of 8 blocks).
-    pub fn pi_error_rows(&self) -> usize {
-        self.pi_errors.iter().filter(|&&n| n != 0).count()
-    }
-
-    /// Rows that PI could not correct.
-    pub fn pi_failures(&self) -> usize {
-        self.pi_failed.iter().filter(|&&f| f).count()
-    }
-}
-
-/// The user data of a block after correction, and the report.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Corrected {
-    /// 16 x 2048 bytes; zeros for a sector which is not good.
-    pub data: Box<[u8; BLOCK_BYTES]>,
-    /// What was found.
-    pub report: EccReport,
-}
 
 impl EccBlock {
     /// Corrects a block. This block is left as PI corrected it; the data in the answer
@@ -157,7 +37,10 @@ impl EccBlock {
         if let Some(received) = received {
             state.count_failed(&received);
         }
-        Corrected { data: state.data, report: state.report }
+        Corrected {
+            data: state.data,
+            report: state.report,
+        }
     }
 
     /// PI over all rows; gives a copy of what was received if anything was wrong.
@@ -167,11 +50,12 @@ impl EccBlock {
         score: &mut [u8; ROWS],
         report: &mut EccReport,
     ) -> Option<Self> {
+        let rests = self.row_remainders();
         let mut received: Option<Self> = None;
         let mut erased = Vec::new();
-        for r in 0..ROWS {
-            let rest = PI_CODE.remainder(&self.rows()[r]);
-            if rest == 0 && erasures.rows[r] == [0; 3] {
+        for (r, score) in score.iter_mut().enumerate() {
+            let rest = gather(&rests, r);
+            if rest == 0 && !erasures.any(r) {
                 continue;
             }
             if received.is_none() {
@@ -181,12 +65,12 @@ impl EccBlock {
             match correct_row(&mut self.rows_mut()[r], rest, &erased) {
                 Some((changed, used)) => {
                     report.pi_errors[r] = changed;
-                    score[r] = used;
+                    *score = used;
                 }
                 None => {
                     report.pi_errors[r] = ROW_BYTES as u8;
                     report.pi_failed[r] = true;
-                    score[r] = FAILED;
+                    *score = FAILED;
                 }
             }
         }
@@ -209,7 +93,11 @@ fn correct_row(row: &mut [u8; ROW_BYTES], rest: u128, erased: &[u8]) -> Option<(
     for (place, value) in found.iter() {
         row[place] ^= value;
         changed += u8::from(value != 0);
-        used += if erased.contains(&(place as u8)) { 1 } else { 2 };
+        used += if erased.contains(&(place as u8)) {
+            1
+        } else {
+            2
+        };
     }
     Some((changed, used.min(PI as u8)))
 }
@@ -224,7 +112,11 @@ enum Bad {
 
 impl Bad {
     fn of(rows: Vec<u8>) -> Self {
-        if rows.len() <= PO { Self::Rows(rows) } else { Self::Bytes }
+        if rows.len() <= PO {
+            Self::Rows(rows)
+        } else {
+            Self::Bytes
+        }
     }
 }
 
@@ -245,7 +137,10 @@ impl State {
             turns: options.turns,
             suspect: options.suspect,
             first: options.first,
-            data: vec![0; BLOCK_BYTES].into_boxed_slice().try_into().expect("the size is equal"),
+            data: vec![0; BLOCK_BYTES]
+                .into_boxed_slice()
+                .try_into()
+                .expect("the size is equal"),
             report: EccReport {
                 pi_errors: [0; ROWS],
                 pi_failed: [false; ROWS],
@@ -303,8 +198,9 @@ impl State {
         }
         let failed = at_least(score, FAILED);
         if failed.len() < PO {
-            let mut suspects: Vec<usize> =
-                (0..ROWS).filter(|&r| (8..FAILED).contains(&score[r])).collect();
+            let mut suspects: Vec<usize> = (0..ROWS)
+                .filter(|&r| (8..FAILED).contains(&score[r]))
+                .collect();
             suspects.sort_by_key(|&r| core::cmp::Reverse(score[r]));
             for r in suspects.into_iter().take(MAX_SUSPECTS) {
                 let mut bad = failed.clone();
@@ -373,7 +269,7 @@ impl State {
         let mut failed = Vec::new();
         let mut marked = Vec::new();
         for c in 0..ROW_BYTES {
-            let rest = rests.iter().fold(0u128, |acc, row| acc << 8 | u128::from(row[c]));
+            let rest = gather(&rests, c);
             if rest == 0 {
                 continue;
             }
@@ -415,7 +311,10 @@ impl State {
         }
         right.add_parity();
         for r in 0..ROWS {
-            let wrong = received.rows()[r].iter().zip(&right.rows()[r]).filter(|(a, b)| a != b);
+            let wrong = received.rows()[r]
+                .iter()
+                .zip(&right.rows()[r])
+                .filter(|(a, b)| a != b);
             self.report.pi_errors[r] = wrong.count() as u8;
         }
     }
@@ -427,12 +326,25 @@ fn locate_marked(
     rest: u128,
     marked: &[u8],
 ) -> Option<super::rs::Corrections> {
-    let found = if marked.len() <= PO { code.locate(rest, marked) } else { None };
-    found.or_else(|| if marked.is_empty() { None } else { code.locate(rest, &[]) })
+    let found = if marked.len() <= PO {
+        code.locate(rest, marked)
+    } else {
+        None
+    };
+    found.or_else(|| {
+        if marked.is_empty() {
+            None
+        } else {
+            code.locate(rest, &[])
+        }
+    })
 }
 
 fn at_least(score: &[u8; ROWS], limit: u8) -> Vec<u8> {
-    (0..ROWS).filter(|&r| score[r] >= limit).map(|r| r as u8).collect()
+    (0..ROWS)
+        .filter(|&r| score[r] >= limit)
+        .map(|r| r as u8)
+        .collect()
 }
 
 /// PI after PO: corrects rows which are not codewords, scores all; gives the number of
@@ -443,10 +355,15 @@ fn rows_again(
     mode: &Bad,
     score: &mut [u8; ROWS],
 ) -> usize {
-    let erased = if failed_columns.len() <= PI { failed_columns } else { &[] };
+    let erased = if failed_columns.len() <= PI {
+        failed_columns
+    } else {
+        &[]
+    };
     let mut failed = 0;
+    let rests = block.row_remainders();
     for (r, row) in block.rows_mut().iter_mut().enumerate() {
-        let rest = PI_CODE.remainder(row);
+        let rest = gather(&rests, r);
         if rest == 0 {
             // Only where PO had a say is this news.
             let rewritten = match mode {
@@ -476,5 +393,9 @@ fn vote(block: &EccBlock) -> Option<Psn> {
         (!corrected).then(|| id.psn.minus(i as u32))
     });
     let votes = |psn: Psn| numbers.iter().filter(|n| **n == Some(psn)).count();
-    numbers.iter().flatten().copied().max_by_key(|&psn| (votes(psn), core::cmp::Reverse(psn)))
+    numbers
+        .iter()
+        .flatten()
+        .copied()
+        .max_by_key(|&psn| (votes(psn), core::cmp::Reverse(psn)))
 }

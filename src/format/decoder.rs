@@ -1,16 +1,13 @@
 //! From runs to user data.
 
-use std::collections::VecDeque;
-
-use super::correct::{Corrected, DecodeOptions, EccReport, Erasures};
-use super::ecc::{BLOCK_BYTES, BLOCK_SECTORS, EccBlock, row_at};
-use super::efmplus::FRAME_DATA;
-use super::framer::{ALL_BAD, Event, Frame, Framer, SyncStats};
-use super::sector::{Psn, SECTOR_BYTES, SectorError, SectorId, read_id};
+use super::assembly::{BLOCK_FRAMES, OpenBlock};
+use super::chain::Chain;
+use super::ecc::BLOCK_BYTES;
+use super::framer::{Event, Frame, Framer, SyncStats};
+use super::report::{DecodeOptions, EccReport};
+use super::sector::{Psn, SECTOR_BYTES, SectorError, SectorId};
 use super::sync::{FRAME_BITS, ORDER, SECTOR_FRAMES};
 
-/// Sync frames in a block.
-const BLOCK_FRAMES: usize = BLOCK_SECTORS * SECTOR_FRAMES;
 /// Frames after which a chain without a clear place is placed as well as possible.
 const PATIENCE: usize = 2 * BLOCK_FRAMES;
 /// Sync codes in a row which contradict the count before it is given up.
@@ -112,7 +109,10 @@ impl Decoder {
             anchor: None,
             open: None,
             last: None,
-            options: DecodeOptions { first: None, ..options },
+            options: DecodeOptions {
+                first: None,
+                ..options
+            },
             done: Vec::new(),
         }
     }
@@ -165,8 +165,8 @@ impl Decoder {
         }
         if self.chain.waiting.is_empty() {
             self.chain.expected = self.anchor.map(|(at, count)| {
-                let frames = (frame.at.saturating_sub(at) + FRAME_BITS as u64 / 2)
-                    / FRAME_BITS as u64;
+                let frames =
+                    (frame.at.saturating_sub(at) + FRAME_BITS as u64 / 2) / FRAME_BITS as u64;
                 count + frames
             });
         }
@@ -180,7 +180,9 @@ impl Decoder {
     fn placed(&mut self, frame: Frame) {
         let count = self.chain.count();
         self.chain.next += 1;
-        let right = frame.code.map(|code| code == ORDER[count as usize % SECTOR_FRAMES]);
+        let right = frame
+            .code
+            .map(|code| code == ORDER[count as usize % SECTOR_FRAMES]);
         if right == Some(true) {
             while let Some((count, frame)) = self.chain.doubtful.pop_front() {
                 self.deliver(count, &frame);
@@ -188,12 +190,19 @@ impl Decoder {
             self.deliver(count, &frame);
         } else if right == Some(false) || !self.chain.doubtful.is_empty() {
             self.chain.doubtful.push_back((count, frame));
-            let wrong = self.chain.doubtful.iter().filter(|(_, f)| f.code.is_some()).count();
+            let wrong = self
+                .chain
+                .doubtful
+                .iter()
+                .filter(|(_, f)| f.code.is_some())
+                .count();
             if wrong >= DOUBTS {
                 // Frames were lost or gained without a trace: count anew from here.
                 let doubtful = core::mem::take(&mut self.chain.doubtful);
                 self.close_chain(false);
-                doubtful.into_iter().for_each(|(_, frame)| self.frame(frame));
+                doubtful
+                    .into_iter()
+                    .for_each(|(_, frame)| self.frame(frame));
             }
         } else {
             self.deliver(count, &frame);
@@ -208,13 +217,19 @@ impl Decoder {
         while let Some((count, frame)) = self.chain.doubtful.pop_front() {
             self.deliver(count, &frame);
         }
-        self.chain = Chain { known, ..Chain::default() };
+        self.chain = Chain {
+            known,
+            ..Chain::default()
+        };
     }
 
     /// Gives the frames of the chain their counts.
     fn place_chain(&mut self) {
         let Some(place) = self.chain.place() else {
-            self.chain = Chain { known: self.chain.known, ..Chain::default() };
+            self.chain = Chain {
+                known: self.chain.known,
+                ..Chain::default()
+            };
             return;
         };
         let mut base = place.count;
@@ -225,7 +240,11 @@ impl Decoder {
         {
             let block = (base + offset) / BLOCK_FRAMES as u64;
             let blocks = u64::from(first.minus(before.value()).value() / 16);
-            let wanted = if blocks < 4096 { open.count + blocks } else { block.max(open.count + 1) };
+            let wanted = if blocks < 4096 {
+                open.count + blocks
+            } else {
+                block.max(open.count + 1)
+            };
             base = base + wanted * BLOCK_FRAMES as u64 - block * BLOCK_FRAMES as u64;
         }
         while (base + self.chain.waiting.len() as u64 - 1) / (BLOCK_FRAMES as u64) < floor {
@@ -258,225 +277,13 @@ impl Decoder {
             // Run-in, run-out, or rubbish.
             return;
         }
-        let counted = self.last.map(|(first, count)| {
-            first.plus((16 * (open.count - count.min(open.count))) as u32)
-        });
+        let counted = self
+            .last
+            .map(|(first, count)| first.plus((16 * (open.count - count.min(open.count))) as u32));
         let fallback = open.first().or(counted).unwrap_or_default();
         let count = open.count;
         let block = open.decode(fallback, number_read, &self.options);
         self.last = Some((block.first, count));
         self.done.push(block);
-    }
-}
-
-/// Frames which follow each other without a break.
-#[derive(Debug, Clone, Default)]
-struct Chain {
-    /// Frames not placed yet.
-    waiting: Vec<Frame>,
-    /// Count of the first frame of the chain, once it is known.
-    base: Option<u64>,
-    /// What the count would be by the distance from the chain before.
-    expected: Option<u64>,
-    /// Whether that distance is known (no loss of clock in between).
-    known: bool,
-    /// Frames placed.
-    next: u64,
-    /// Sync codes that agree with each place in the sector of the first frame.
-    votes: [u32; SECTOR_FRAMES],
-    /// Placed frames whose sync codes contradict.
-    doubtful: VecDeque<(u64, Frame)>,
-}
-
-/// Where a chain belongs.
-struct Place {
-    /// Count of its first frame.
-    count: u64,
-    /// Number of the first sector of a block in it, and a frame of that block.
-    first: Option<(Psn, u64)>,
-}
-
-impl Chain {
-    fn count(&self) -> u64 {
-        self.base.unwrap_or_default() + self.next
-    }
-
-    fn add(&mut self, frame: Frame) {
-        if let Some(code) = frame.code {
-            let n = self.waiting.len();
-            for (p, _) in ORDER.iter().enumerate().filter(|(_, c)| **c == code) {
-                self.votes[(p + SECTOR_FRAMES - n % SECTOR_FRAMES) % SECTOR_FRAMES] += 1;
-            }
-        }
-        self.waiting.push(frame);
-    }
-
-    /// Place in the sector of the first frame, and by how many votes it leads.
-    fn phase(&self) -> Option<(usize, u32)> {
-        let bonus = |p: usize| match self.expected {
-            Some(e) if e as usize % SECTOR_FRAMES == p => if self.known { 2 } else { 1 },
-            _ => 0,
-        };
-        let mut order: Vec<(u32, usize)> =
-            (0..SECTOR_FRAMES).map(|p| (self.votes[p] + bonus(p), p)).collect();
-        order.sort_unstable();
-        let (best, second) = (order[SECTOR_FRAMES - 1], order[SECTOR_FRAMES - 2]);
-        (best.0 > second.0).then_some((best.1, best.0 - second.0))
-    }
-
-    /// Votes for the place in the block of the sector of the first frame, from the IDs.
-    fn sectors(&self, phase: usize) -> ([u32; BLOCK_SECTORS], Vec<(usize, Psn)>) {
-        let mut votes = [0; BLOCK_SECTORS];
-        let mut ids = Vec::new();
-        let start = (SECTOR_FRAMES - phase) % SECTOR_FRAMES;
-        for n in (start..self.waiting.len()).step_by(SECTOR_FRAMES) {
-            if let Some(id) = frame_id(&self.waiting[n]) {
-                let sector = (phase + n) / SECTOR_FRAMES;
-                votes[(id.psn.place() + BLOCK_SECTORS - sector % BLOCK_SECTORS) % BLOCK_SECTORS] += 1;
-                ids.push((n, id.psn));
-            }
-        }
-        (votes, ids)
-    }
-
-    /// Whether there is no need to wait for more frames.
-    fn is_clear(&self) -> bool {
-        // Asked at the first frame of what may be a sector, and the third after it.
-        if self.waiting.len() < 8 || self.waiting.len() % 4 != 0 {
-            return false;
-        }
-        let Some((phase, lead)) = self.phase() else { return false };
-        let (votes, _) = self.sectors(phase);
-        let most = votes.iter().max().copied().unwrap_or_default();
-        lead >= 4 && most >= 2 && 2 * most > votes.iter().sum()
-    }
-
-    fn place(&self) -> Option<Place> {
-        let (phase, _) = self.phase()?;
-        let (votes, ids) = self.sectors(phase);
-        let most = votes.iter().max().copied().unwrap_or_default();
-        let sector = votes.iter().position(|&v| v == most && v > 0);
-        let (wanted, modulus) = match sector {
-            Some(sector) => (sector * SECTOR_FRAMES + phase, BLOCK_FRAMES),
-            None => (phase, SECTOR_FRAMES),
-        };
-        let (wanted, modulus) = (wanted as u64, modulus as u64);
-        // The count nearest to what the distance says.
-        let about = self.expected.unwrap_or(16 * BLOCK_FRAMES as u64) + modulus / 2;
-        let shift = (about + modulus - wanted) % modulus;
-        let count = about - shift;
-        let first = ids
-            .iter()
-            .find(|(n, psn)| {
-                (count + *n as u64) / SECTOR_FRAMES as u64 % BLOCK_SECTORS as u64
-                    == psn.place() as u64
-            })
-            .map(|&(n, psn)| (psn.block_start(), n as u64));
-        // Without any ID and anything before, a few frames are nowhere.
-        (sector.is_some() || self.expected.is_some() || self.waiting.len() > BLOCK_FRAMES / 2)
-            .then_some(Place { count, first })
-    }
-}
-
-/// The ID in the first frame of a sector, if it is beyond doubt.
-fn frame_id(frame: &Frame) -> Option<SectorId> {
-    if frame.bad & 0x3f != 0 {
-        return None;
-    }
-    let (id, corrected) = read_id(*frame.data.first_chunk()?)?;
-    (!corrected && id.psn.value() != 0).then_some(id)
-}
-
-/// A block that is being put together.
-#[derive(Debug, Clone)]
-struct OpenBlock {
-    count: u64,
-    block: EccBlock,
-    bad: Box<[u128; BLOCK_FRAMES]>,
-    seen: Box<[bool; BLOCK_FRAMES]>,
-    /// What each sector's ID says the number of the first sector is.
-    numbers: [Option<Psn>; BLOCK_SECTORS],
-}
-
-impl OpenBlock {
-    fn new(count: u64) -> Self {
-        Self {
-            count,
-            block: EccBlock::default(),
-            bad: Box::new([ALL_BAD; BLOCK_FRAMES]),
-            seen: Box::new([false; BLOCK_FRAMES]),
-            numbers: [None; BLOCK_SECTORS],
-        }
-    }
-
-    fn put(&mut self, place: usize, frame: &Frame) {
-        let row = &mut self.block.rows_mut()[row_at(place / 2)];
-        let half = &mut row[place % 2 * FRAME_DATA..][..FRAME_DATA];
-        let news = self.bad[place] & !frame.bad;
-        if news == ALL_BAD {
-            half.copy_from_slice(&frame.data);
-        } else {
-            for (n, (byte, new)) in half.iter_mut().zip(&frame.data).enumerate() {
-                if news >> n & 1 != 0 {
-                    *byte = *new;
-                }
-            }
-        }
-        self.bad[place] &= frame.bad;
-        self.seen[place] = true;
-        if place % SECTOR_FRAMES == 0
-            && let Some(id) = frame_id(frame)
-        {
-            let sector = place / SECTOR_FRAMES;
-            self.numbers[sector] = Some(id.psn.minus(sector as u32));
-        }
-    }
-
-    fn frames(&self) -> usize {
-        self.seen.iter().filter(|&&s| s).count()
-    }
-
-    /// Number of the first sector by the IDs.
-    fn first(&self) -> Option<Psn> {
-        let votes = |psn: Psn| self.numbers.iter().filter(|n| **n == Some(psn)).count();
-        let fitting = self.numbers.iter().flatten().filter(|psn| psn.place() == 0);
-        fitting.copied().max_by_key(|&psn| votes(psn))
-    }
-
-    fn decode(
-        mut self,
-        fallback: Psn,
-        mut number_read: bool,
-        options: &DecodeOptions,
-    ) -> DecodedBlock {
-        let mut erasures = Erasures::new();
-        let mut erased = 0;
-        for (place, &bad) in self.bad.iter().enumerate().filter(|(_, b)| **b != 0) {
-            erased += bad.count_ones();
-            for n in (0..FRAME_DATA).filter(|n| bad >> n & 1 != 0) {
-                erasures.mark(row_at(place / 2), place % 2 * FRAME_DATA + n);
-            }
-        }
-        let frames = self.frames() as u16;
-        let Corrected { data, mut report } = self.block.decode(&erasures, options);
-        let good = report.sectors.iter().position(Result::is_ok);
-        let first = match report.first {
-            Some(first) if good.is_some() => {
-                number_read = true;
-                first
-            }
-            _ => fallback,
-        };
-        // Sectors which are lost are named by what is known now.
-        for (i, sector) in report.sectors.iter_mut().enumerate() {
-            let psn = first.plus(i as u32);
-            match sector {
-                Err(SectorError::Id(p) | SectorError::Edc(p)) => *p = psn,
-                Ok(_) => {}
-            }
-        }
-        report.first = Some(first);
-        let id = good.and_then(|i| report.sectors[i].ok()).map(|id| id.at(first));
-        DecodedBlock { first, number_read, id, data, report, frames, erased }
     }
 }

@@ -1,6 +1,6 @@
 //! From user data to runs.
 
-use super::ecc::{BLOCK_BYTES, EccBlock, row_at, ROWS};
+use super::ecc::{BLOCK_BYTES, EccBlock, ROWS, row_at};
 use super::efmplus::{FRAME_DATA, FRAME_WORDS, Modulator};
 use super::runs::words_to_runs;
 use super::sector::{Psn, SectorId, scramble};
@@ -38,7 +38,11 @@ impl Default for Encoder {
 impl Encoder {
     /// An encoder at the start of a stream: DSV 0, state 1, right after a transition.
     pub fn new() -> Self {
-        Self { modulator: Modulator::new(), pending: 0, block: EccBlock::default() }
+        Self {
+            modulator: Modulator::new(),
+            pending: 0,
+            block: EccBlock::default(),
+        }
     }
 
     /// Appends the runs of the block of the 16 sectors from `first` on.
@@ -46,7 +50,12 @@ impl Encoder {
     /// # Panics
     /// If the number of `first` is not a multiple of 16, where blocks start.
     pub fn block(&mut self, first: SectorId, main: &[u8; BLOCK_BYTES], runs: &mut Vec<u8>) {
-        assert_eq!(first.psn.place(), 0, "an ECC block does not start at sector {}", first.psn);
+        assert_eq!(
+            first.psn.place(),
+            0,
+            "an ECC block does not start at sector {}",
+            first.psn
+        );
         let mut block = core::mem::take(&mut self.block);
         block.fill(first, main);
         self.ecc_block(&block, runs);
@@ -98,7 +107,7 @@ impl Encoder {
 
     fn filler(&mut self, place: usize, salt: usize, runs: &mut Vec<u8>) {
         let mut sequence = [0x5a; 2048];
-        scramble(Psn::new((salt % 16 << 4) as u32), &mut sequence);
+        scramble(Psn::new(((salt % 16) << 4) as u32), &mut sequence);
         let mut bytes = [0; FRAME_DATA];
         bytes.copy_from_slice(&sequence[salt % 64..][..FRAME_DATA]);
         // Never an ID: one whose check bytes agree would be taken for a sector.

@@ -20,7 +20,10 @@ pub(crate) struct Corrections {
 impl Corrections {
     /// Pairs of (place in the codeword, value to exclusive-or), the values of erasures may be 0.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (usize, u8)> + '_ {
-        self.places[..self.len].iter().zip(&self.values).map(|(&p, &v)| (usize::from(p), v))
+        self.places[..self.len]
+            .iter()
+            .zip(&self.values)
+            .map(|(&p, &v)| (usize::from(p), v))
     }
 }
 
@@ -45,13 +48,19 @@ impl<const N: usize, const R: usize> core::fmt::Debug for ReedSolomon<N, R> {
 }
 
 impl<const N: usize, const R: usize> ReedSolomon<N, R> {
-    const MASK: u128 = if R == 16 { u128::MAX } else { (1 << (8 * R)) - 1 };
+    const MASK: u128 = if R == 16 {
+        u128::MAX
+    } else {
+        (1 << (8 * R)) - 1
+    };
 
     pub(crate) fn new() -> Self {
         const { assert!(R <= MAX_PARITY && R >= 8 && N <= WIDTH) };
         let generator = gf::generator::<R>();
         let pack = |factor: u8| {
-            generator.iter().fold(0u128, |acc, &g| acc << 8 | u128::from(mul(g, factor)))
+            generator
+                .iter()
+                .fold(0u128, |acc, &g| acc << 8 | u128::from(mul(g, factor)))
         };
         // Remainder of b * x^R, then shifted up one symbol after the other.
         let mut division = Box::new([[0u128; 256]; 8]);
@@ -86,7 +95,11 @@ impl<const N: usize, const R: usize> ReedSolomon<N, R> {
                 }
             }
         }
-        Self { division, power_sums, search }
+        Self {
+            division,
+            power_sums,
+            search,
+        }
     }
 
     /// The remainder of `message` * x^R: its parity, first symbol in the highest of
@@ -99,8 +112,8 @@ impl<const N: usize, const R: usize> ReedSolomon<N, R> {
         let mut rest = self.step(first);
         for chunk in body.as_chunks::<8>().0 {
             let low = if R > 8 { rest & (Self::MASK >> 64) } else { 0 };
-            rest = self.step((rest >> (8 * (R - 8))) as u64 ^ u64::from_be_bytes(*chunk))
-                ^ low << 64;
+            rest =
+                self.step((rest >> (8 * (R - 8))) as u64 ^ u64::from_be_bytes(*chunk)) ^ low << 64;
         }
         rest
     }
@@ -113,14 +126,6 @@ impl<const N: usize, const R: usize> ReedSolomon<N, R> {
             rest ^= table[usize::from(b)];
         }
         rest
-    }
-
-    /// The remainder of a whole codeword: zero if and only if it is one.
-    #[inline(always)]
-    pub(crate) fn remainder(&self, word: &[u8; N]) -> u128 {
-        let (message, parity) = word.split_at(N - R);
-        let parity = parity.iter().fold(0u128, |acc, &b| acc << 8 | u128::from(b));
-        self.divide(message) ^ parity
     }
 
     /// Bytes of a parity or remainder in codeword order.
@@ -197,9 +202,9 @@ impl<const N: usize, const R: usize> ReedSolomon<N, R> {
         found: &mut Corrections,
     ) -> Option<()> {
         let mut values = [1u8; WIDTH];
-        for k in 1..=degree {
-            let low = &self.search[k][0][usize::from(lambda[k] & 15)];
-            let high = &self.search[k][1][usize::from(lambda[k] >> 4)];
+        for (halves, &l) in self.search.iter().zip(lambda).take(degree + 1).skip(1) {
+            let low = &halves[0][usize::from(l & 15)];
+            let high = &halves[1][usize::from(l >> 4)];
             for ((v, a), b) in values.iter_mut().zip(low).zip(high) {
                 *v ^= a ^ b;
             }

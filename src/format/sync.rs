@@ -10,14 +10,13 @@ pub(crate) const SECTOR_FRAMES: usize = 26;
 pub(crate) const FRAME_BITS: usize = 1488;
 /// Channel bits in a sync code.
 pub(crate) const SYNC_BITS: usize = 32;
-/// Where the transition that ends the 14T run stands in a sync code.
-pub(crate) const MARK_END: u64 = 27;
 /// The last 16 bits of every sync code.
 pub(crate) const TAIL: u16 = 0x0011;
 
 /// The sync codes of a sector in their order.
-pub(crate) const ORDER: [u8; SECTOR_FRAMES] =
-    [0, 5, 1, 5, 2, 5, 3, 5, 4, 5, 1, 6, 2, 6, 3, 6, 4, 6, 1, 7, 2, 7, 3, 7, 4, 7];
+pub(crate) const ORDER: [u8; SECTOR_FRAMES] = [
+    0, 5, 1, 5, 2, 5, 3, 5, 4, 5, 1, 6, 2, 6, 3, 6, 4, 6, 1, 7, 2, 7, 3, 7, 4, 7,
+];
 
 /// `[sync][states 3-4][secondary]`, each as two words.
 type Table = [[[[Code; 2]; 2]; 2]; 8];
@@ -26,7 +25,9 @@ static CODES: LazyLock<Table> = LazyLock::new(|| {
     let mut table = Table::default();
     for line in include_str!("data/sync_codes.csv").lines().skip(1) {
         let fields: Vec<&str> = line.split(',').collect();
-        let number: usize = fields[0][2..].parse().expect("the table is part of the crate");
+        let number: usize = fields[0][2..]
+            .parse()
+            .expect("the table is part of the crate");
         let bits = u32::from_str_radix(fields[3], 2).expect("the table is part of the crate");
         let high = usize::from(fields[1] == "3-4");
         let secondary = usize::from(fields[2] == "secondary");
@@ -49,7 +50,10 @@ pub(crate) fn recognise(bits: u32) -> Option<u8> {
         return None;
     }
     (0..8u8).find(|&code| {
-        CODES[usize::from(code)].iter().flatten().any(|form| u32::from(form[0].word) == bits >> 16)
+        CODES[usize::from(code)]
+            .iter()
+            .flatten()
+            .any(|form| u32::from(form[0].word) == bits >> 16)
     })
 }
 
@@ -72,8 +76,11 @@ mod tests {
                     assert_eq!(recognise(bits), Some(code));
                     assert!(seen.insert(bits));
                     // One run of 14T, which ends at bit 27.
-                    assert_eq!(form[0].word.trailing_zeros() + form[1].word.leading_zeros(), 13);
-                    assert_eq!(form[1].word.leading_zeros() as u64 + 16, MARK_END);
+                    assert_eq!(
+                        form[0].word.trailing_zeros() + form[1].word.leading_zeros(),
+                        13
+                    );
+                    assert_eq!(form[1].word.leading_zeros() + 16, 27);
                 }
             }
         }
