@@ -1,0 +1,60 @@
+//! Making a bench safe, whatever happened before.
+
+use core::panic::AssertUnwindSafe;
+use std::panic::{catch_unwind, resume_unwind};
+
+use super::error::Light;
+use crate::hal::{Bench, Error, MicrometresPerSecond};
+
+/// Times that a refused `off` is repeated: a link may hiccup once.
+const OFF_ATTEMPTS: u32 = 3;
+
+/// Switches all lasers off and ends the acquisition. What fails on the way
+/// doesn't keep the rest from being done.
+pub(super) fn dark(bench: &mut Bench<'_>) -> Light {
+    let mut light = Light::Off;
+    for attempt in 0..OFF_ATTEMPTS {
+        if attempt > 0 {
+            bench.delay.delay_ms(1);
+        }
+        match bench.lasers.off() {
+            Ok(()) => {
+                light = Light::Off;
+                break;
+            }
+            Err(error) => light = Light::Unknown(error.kind),
+        }
+    }
+    // An acquisition that can't be stopped does no harm.
+    let _ignored = bench.detector.stop();
+    light
+}
+
+/// Lasers off, acquisition ended, servos released, disc stopped: all of it,
+/// in this order, though single calls fail or panic.
+///
+/// # Errors
+/// The first one met.
+pub(super) fn park(bench: &mut Bench<'_>) -> Result<(), Error> {
+    type Call = fn(&mut Bench<'_>) -> Result<(), Error>;
+    let calls: [Call; 5] = [
+        |b| (0..OFF_ATTEMPTS).map(|_| b.lasers.off()).find(Result::is_ok).unwrap_or_else(|| b.lasers.off()),
+        |b| b.detector.stop(),
+        |b| b.tracking.release(),
+        |b| b.focus.release(),
+        |b| b.spindle.set_velocity(MicrometresPerSecond::ZERO).map(|_| ()),
+    ];
+    let mut first = Ok(());
+    let mut panicked = None;
+    for call in calls {
+        match catch_unwind(AssertUnwindSafe(|| call(bench))) {
+            Ok(result) => first = first.and(result),
+            Err(panic) => panicked = panicked.or(Some(panic)),
+        }
+    }
+    // While the stack unwinds already, a second panic would end the process.
+    match panicked {
+        Some(panic) if !std::thread::panicking() => resume_unwind(panic),
+        _ => first,
+    }
+}

@@ -1,0 +1,45 @@
+//! Settings of the algorithms.
+
+/// Settings of a [`Session`](super::Session); [`Options::default`] suits a
+/// dual-layer bench at 1x.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Options {
+    /// Further attempts after a first one that failed, in every step that may
+    /// be tried again.
+    pub retries: u32,
+    /// Half the range of powers of a calibration, as a share of the
+    /// recommended peak power.
+    pub calibration_span: f64,
+    /// Powers in a calibration, 5 to 13.
+    pub calibration_steps: usize,
+    /// Greatest r.m.s. residual of beta from its fitted curve.
+    pub calibration_rms: f64,
+    /// Most ECC blocks in one shot; a longer file is written in several shots
+    /// that follow each other without a gap.
+    pub shot_blocks: u32,
+    /// Sectors whose signal is measured after a recording, at most.
+    pub measure_sectors: u32,
+    /// Seed of the random data in the test area.
+    pub seed: u64,
+    /// The bench's name in the results.
+    pub bench: String,
+    /// Names and values to be found again in the results.
+    pub settings: Vec<(String, String)>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            retries: 2,
+            calibration_span: 0.25,
+            calibration_steps: 11,
+            calibration_rms: 0.05,
+            shot_blocks: 16,
+            measure_sectors: 48,
+            seed: 0,
+            bench: String::new(),
+            settings: Vec::new(),
+        }
+    }
+}
