@@ -10,9 +10,11 @@
 
 mod cross_track;
 mod heating;
+mod recommended;
 
 pub use cross_track::CrossTrack;
 pub use heating::{WriteOptics, writing};
+pub use recommended::recommended;
 
 use crate::complex::C64;
 use crate::materials::{self, Dye, Material};
@@ -229,10 +231,10 @@ impl DualLayer {
             wavelength: 650e-9,
             substrate: materials::POLYCARBONATE,
             bond: materials::BOND,
-            l0: unit(160e-9, 112e-9, silver(materials::SILVER_THIN, 12e-9), 85e-9),
-            l1: unit(160e-9, 112e-9, silver(materials::SILVER_THICK, 120e-9), 35e-9),
+            l0: unit(165e-9, 115e-9, silver(materials::SILVER_THIN, 12e-9), 90e-9),
+            l1: unit(165e-9, 115e-9, silver(materials::SILVER_THICK, 120e-9), 40e-9),
             pitch: 0.74e-6,
-            groove_width: 0.34e-6,
+            groove_width: 0.30e-6,
         }
     }
 }

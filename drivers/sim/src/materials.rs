@@ -82,6 +82,6 @@ pub const AZO_DYE: Dye = Dye {
         conductivity: 0.2,
         capacity: 1.6e6,
     },
-    recorded: c64(1.65, 0.01),
+    recorded: c64(1.80, 0.01),
     decomposition: 300.0,
 };

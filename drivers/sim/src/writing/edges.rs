@@ -7,7 +7,7 @@
 
 use super::kernel::{Kernel, SIDE_STEP, SIDES};
 use super::strategy::{SLOTS, Strategy, class};
-use super::{RUNS, WritePower, crossing};
+use super::{MarkOutline, RUNS, WritePower, crossing};
 use rayon::prelude::*;
 
 /// Places per edge, one each eighth of a period.
@@ -296,6 +296,28 @@ impl SolvedEdges {
     #[must_use]
     pub fn trail_edge(&self, previous_space: u8, mark: u8, next_space: u8) -> Edge {
         edge(self.trail[index(previous_space, mark, next_space)])
+    }
+
+    /// The marks of a run sequence, spaces at even and marks at odd positions, in order. A mark that
+    /// did not form or ran into a neighbour is `None`. The first mark is taken to follow a 5T mark,
+    /// the last to precede a 5T space.
+    pub fn marks(&self, runs: &[u8]) -> impl Iterator<Item = Option<MarkOutline>> {
+        let mut at = 0u64;
+        runs.chunks(2).enumerate().filter_map(move |(i, pair)| {
+            let &[ps, m] = pair else { return None };
+            let start = at + u64::from(ps);
+            at = start + u64::from(m);
+            let pm = if i == 0 { 5 } else { runs[2 * i - 1] };
+            let ns = runs.get(2 * i + 2).copied().unwrap_or(5);
+            let lead = self.lead[lead_index(pm, ps, m, ns)];
+            let trail = self.trail[index(ps, m, ns)];
+            // One test for both: a missing edge is not finite.
+            Some((lead + trail).is_finite().then(|| MarkOutline {
+                lead: start as f64 + f64::from(lead),
+                trail: at as f64 + f64::from(trail),
+                half_width: f64::from(self.half_width[usize::from(m & 15)]),
+            }))
+        })
     }
 
     /// Half width in metres in the middle of a mark; `None` if it does not form there.
