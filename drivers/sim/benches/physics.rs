@@ -7,7 +7,7 @@ use disc_hal_sim::dual_layer::{DualLayer, recommended, writing};
 use disc_hal_sim::heat::{Mesh, Resolution, Solver, deposit_gaussian};
 use disc_hal_sim::optics::{Film, Polarisation, Stack};
 use disc_hal_sim::writing::{CHANNEL_PERIOD, EdgeTable, Kernel, RUNS, VELOCITY};
-use std::hint::black_box;
+use core::hint::black_box;
 use std::time::Instant;
 
 /// Median time in seconds of `repeats` runs.

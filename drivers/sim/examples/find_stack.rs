@@ -53,7 +53,10 @@ fn main() {
                             x.modulation(layer, h) > x.modulation(layer, h - 0.0125e-6) - 1e-9
                         });
                         if rising
-                            && modulation > 0.60 && modulation < 0.86 && (0.2..0.5).contains(&pp.abs()) {
+                            && modulation > 0.60
+                            && modulation < 0.86
+                            && (0.2..0.5).contains(&pp.abs())
+                        {
                             list.push((
                                 r,
                                 modulation,
@@ -83,7 +86,9 @@ fn main() {
         }
     }
     pairs.sort_by(|x, y| (x.0.1 - x.2.1).abs().total_cmp(&(y.0.1 - y.2.1).abs()));
-    println!("R, modulation, push-pull, T of L0, dye, metal, silver nm, dye nm, land share, relief nm");
+    println!(
+        "R, modulation, push-pull, T of L0, dye, metal, silver nm, dye nm, land share, relief nm"
+    );
     for (a, r, b) in pairs.iter().take(30) {
         println!("L0 {a:.3?}\nL1 {r:.3} {b:.3?}\n");
     }

@@ -10,7 +10,11 @@ fn main() {
     let medium = DualLayer::standard();
     let x = medium.cross_track(0.65);
     let o = medium.optics().expect("physical films");
-    println!("spot 1/e2 radius {:.1} nm, surface {:.4}", x.spot_radius * 1e9, o.surface);
+    println!(
+        "spot 1/e2 radius {:.1} nm, surface {:.4}",
+        x.spot_radius * 1e9,
+        o.surface
+    );
     println!("layer place      R       T       A dye   A metal phase/deg");
     for (l, layer) in [(0, &o.l0), (1, &o.l1)] {
         for (name, p) in [
@@ -69,9 +73,14 @@ fn main() {
         thresholds.push((p(40.0) * absorbed, p(150.0) * absorbed));
         let kernel = Kernel::new(&g, VELOCITY, CHANNEL_PERIOD);
         let (strategy, nominal) = recommended(l);
-        println!("nominal {nominal:?}, duty {:.3}\n{strategy:?}", strategy.duty());
+        println!(
+            "nominal {nominal:?}, duty {:.3}\n{strategy:?}",
+            strategy.duty()
+        );
         let table = EdgeTable::new(&kernel, &strategy);
-        println!("power/mW   3T: lead   trail   length |  11T: lead   trail   length | asymmetry of length | half width 3T, 11T/nm | modulation | peak rise/K");
+        println!(
+            "power/mW   3T: lead   trail   length |  11T: lead   trail   length | asymmetry of length | half width 3T, 11T/nm | modulation | peak rise/K"
+        );
         for percent in (70..=140).step_by(5) {
             let f = f64::from(percent) / 100.0;
             let power = WritePower {

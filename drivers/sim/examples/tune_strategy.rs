@@ -12,7 +12,7 @@ use disc_hal_sim::writing::{
 
 const PERIOD: f64 = 1.0 / 26.15625e6;
 const VELOCITY: f64 = 3.84;
-const RISE: f64 = 275.0;
+const RISE: f64 = 295.0;
 /// Half width of long marks, metres.
 const WIDTH: f32 = 0.21e-6;
 
@@ -121,11 +121,11 @@ fn main() {
         };
         // Several shapes to start from: the first pulse of a 4T decides whether it has a gap.
         let mut best: Option<(f64, Strategy, EdgeTable, WritePower)> = None;
-        for first4 in [12, 18, 24, 30] {
-            for (first, middle, last) in [(30, 10, 12), (26, 12, 10), (24, 12, 12), (28, 12, 14)] {
+        for first4 in [18, 22, 26] {
+            for (first, middle, last) in [(18, 10, 12), (20, 10, 12), (23, 10, 12), (26, 10, 10)] {
                 let s = Strategy {
                     start: [[38; 3], [36; 3], [41; 3]],
-                    first: [32, first4, first],
+                    first: [28, first4, first],
                     middle,
                     last,
                     end: [[-40; 3], [-36; 3], [-34; 3]],
@@ -139,11 +139,12 @@ fn main() {
         let mut best = best.expect("at least one start");
         best = align(best.1, 4);
         println!("aligned: cost {:.6} {:?}", best.0, best.1);
-        // The widths, each time with starts and ends put right again.
+        // The widths of first and last pulses (that of the middle ones is a choice: it sets the
+        // power), each time with starts and ends put right again.
         let mut stride = 2;
         loop {
             let before = best.0;
-            for p in 9..14 {
+            for p in [9, 10, 11, 13] {
                 for d in [-stride, stride] {
                     let mut trial = best.1;
                     *parameters(&mut trial)[p] += d;
@@ -170,7 +171,7 @@ fn main() {
         // Everything, one step at a time.
         loop {
             let before = best.0;
-            for p in 0..23 {
+            for p in (0..23).filter(|&p| p != 12) {
                 for d in [-1, 1] {
                     let mut trial = best.1;
                     *parameters(&mut trial)[p] += d;

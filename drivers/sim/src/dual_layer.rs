@@ -232,7 +232,12 @@ impl DualLayer {
             substrate: materials::POLYCARBONATE,
             bond: materials::BOND,
             l0: unit(165e-9, 115e-9, silver(materials::SILVER_THIN, 12e-9), 90e-9),
-            l1: unit(165e-9, 115e-9, silver(materials::SILVER_THICK, 120e-9), 40e-9),
+            l1: unit(
+                165e-9,
+                115e-9,
+                silver(materials::SILVER_THICK, 120e-9),
+                40e-9,
+            ),
             pitch: 0.74e-6,
             groove_width: 0.30e-6,
         }

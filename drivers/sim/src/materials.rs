@@ -83,5 +83,5 @@ pub const AZO_DYE: Dye = Dye {
         capacity: 1.6e6,
     },
     recorded: c64(1.80, 0.01),
-    decomposition: 300.0,
+    decomposition: 320.0,
 };

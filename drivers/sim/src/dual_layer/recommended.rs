@@ -10,17 +10,29 @@ use crate::writing::{Strategy, WritePower};
 pub const fn recommended(layer: usize) -> (Strategy, WritePower) {
     if layer == 0 {
         (
-            Strategy { start: [[37, 37, 36], [40, 40, 39], [41, 40, 39]], first: [30, 30, 30], middle: 10, last: 12, end: [[-38, -38, -38], [-47, -47, -38], [-28, -28, -28]] },
+            Strategy {
+                start: [[39, 39, 38], [40, 39, 38], [42, 41, 40]],
+                first: [28, 21, 23],
+                middle: 10,
+                last: 12,
+                end: [[-39, -39, -39], [-32, -32, -32], [-37, -37, -36]],
+            },
             WritePower {
-                peak: 11.02e-3,
+                peak: 12.28e-3,
                 bias: 0.7e-3,
             },
         )
     } else {
         (
-            Strategy { start: [[38, 38, 38], [41, 41, 40], [41, 39, 39]], first: [31, 26, 23], middle: 10, last: 12, end: [[-42, -42, -42], [-41, -41, -41], [-29, -29, -29]] },
+            Strategy {
+                start: [[39, 39, 39], [40, 39, 39], [44, 44, 44]],
+                first: [28, 18, 24],
+                middle: 10,
+                last: 12,
+                end: [[-42, -42, -42], [-36, -36, -36], [-41, -41, -40]],
+            },
             WritePower {
-                peak: 21.9e-3,
+                peak: 22.68e-3,
                 bias: 1.0e-3,
             },
         )

@@ -109,7 +109,10 @@ impl ImpulseResponse {
         if t < 0.0 || t > self.duration() {
             return 0.0;
         }
-        let i = self.time.partition_point(|&s| s <= t).clamp(1, self.time.len() - 1);
+        let i = self
+            .time
+            .partition_point(|&s| s <= t)
+            .clamp(1, self.time.len() - 1);
         let f = (t - self.time[i - 1]) / (self.time[i] - self.time[i - 1]);
         let (a, b) = (self.profile(i - 1, r), self.profile(i, r));
         a + (b - a) * f

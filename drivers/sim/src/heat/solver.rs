@@ -146,7 +146,13 @@ impl Solver {
         let radial = self
             .diffusivity
             .iter()
-            .map(|a| factor(self.radial.iter().map(|(lo, up)| (a * dt * lo, a * dt * up))))
+            .map(|a| {
+                factor(
+                    self.radial
+                        .iter()
+                        .map(|(lo, up)| (a * dt * lo, a * dt * up)),
+                )
+            })
             .collect();
         let rows = self.mesh.rows();
         let axial = factor((0..rows).map(|i| {
@@ -190,7 +196,11 @@ fn euler(field: &mut [f64], n: usize, layer: &[usize], f: &Factors) {
     let mut rows = field.chunks_exact_mut(4 * n);
     let mut i = 0;
     for block in rows.by_ref() {
-        radial4(block, n, core::array::from_fn(|l| &f.radial[layer[i + l]][..n]));
+        radial4(
+            block,
+            n,
+            core::array::from_fn(|l| &f.radial[layer[i + l]][..n]),
+        );
         i += 4;
     }
     for row in rows.into_remainder().chunks_exact_mut(n) {
