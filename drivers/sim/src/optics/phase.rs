@@ -16,6 +16,48 @@ const PIO2: [f64; 3] = [
 /// ln 2 in two parts.
 const LN2: [f64; 2] = [6.931_471_803_691_238e-1, 1.908_214_929_270_587_7e-10];
 
+/// fdlibm's kernel of `sin(r) / r - 1`, over `r^2`, on [-pi/4, pi/4].
+const SINE: [f64; 6] = [
+    -1.666_666_666_666_663_2e-1,
+    8.333_333_333_322_49e-3,
+    -1.984_126_982_985_795e-4,
+    2.755_731_370_707_006_8e-6,
+    -2.505_076_025_340_686_3e-8,
+    1.589_690_995_211_55e-10,
+];
+/// fdlibm's kernel of `cos(r) - 1 + r^2 / 2`, over `r^4`.
+const COSINE: [f64; 6] = [
+    4.166_666_666_666_66e-2,
+    -1.388_888_888_887_411e-3,
+    2.480_158_728_947_673e-5,
+    -2.755_731_435_139_066_3e-7,
+    2.087_572_321_298_175e-9,
+    -1.135_964_755_778_819_5e-11,
+];
+/// Taylor series of `exp` on [-ln 2 / 2, ln 2 / 2].
+const EXP: [f64; 14] = [
+    1.0,
+    1.0,
+    0.5,
+    1.0 / 6.0,
+    1.0 / 24.0,
+    1.0 / 120.0,
+    1.0 / 720.0,
+    1.0 / 5_040.0,
+    1.0 / 40_320.0,
+    1.0 / 362_880.0,
+    1.0 / 3_628_800.0,
+    1.0 / 39_916_800.0,
+    1.0 / 479_001_600.0,
+    1.0 / 6_227_020_800.0,
+];
+
+/// Polynomial with the given coefficients, lowest order first.
+#[inline(always)]
+fn horner<const N: usize>(x: f64, coefficients: &[f64; N]) -> f64 {
+    coefficients.iter().rev().fold(0.0, |sum, c| sum * x + c)
+}
+
 /// `exp(i (re + i im))` for each lane: (real parts, imaginary parts).
 ///
 /// Good to 1e-15 for |re| < 1e4 and |im| < 700.
@@ -30,22 +72,8 @@ pub(super) fn cis(re: &[f64; LANES], im: &[f64; LANES]) -> ([f64; LANES], [f64; 
         let r = ((x - q * PIO2[0]) - q * PIO2[1]) - q * PIO2[2];
         let z = r * r;
         // Kernels of fdlibm on [-pi/4, pi/4].
-        let s = r
-            + r * z
-                * (-1.666_666_666_666_663_2e-1
-                    + z * (8.333_333_333_322_49e-3
-                        + z * (-1.984_126_982_985_795e-4
-                            + z * (2.755_731_370_707_006_8e-6
-                                + z * (-2.505_076_025_340_686_3e-8
-                                    + z * 1.589_690_995_211_55e-10)))));
-        let c = 1.0 - 0.5 * z
-            + z * z
-                * (4.166_666_666_666_66e-2
-                    + z * (-1.388_888_888_887_411e-3
-                        + z * (2.480_158_728_947_673e-5
-                            + z * (-2.755_731_435_139_066_3e-7
-                                + z * (2.087_572_321_298_175e-9
-                                    - z * 1.135_964_755_778_819_5e-11)))));
+        let s = r + r * z * horner(z, &SINE);
+        let c = 1.0 - 0.5 * z + z * z * horner(z, &COSINE);
         let odd = (quadrant & 1).wrapping_neg();
         let (sb, cb) = (s.to_bits(), c.to_bits());
         let swap = (sb ^ cb) & odd;
@@ -57,19 +85,7 @@ pub(super) fn cis(re: &[f64; LANES], im: &[f64; LANES]) -> ([f64; LANES], [f64; 
         let km = y * core::f64::consts::LOG2_E + ROUND;
         let k = km - ROUND;
         let e = (y - k * LN2[0]) - k * LN2[1];
-        let p = 1.0
-            + e * (1.0
-                + e * (0.5
-                    + e * (1.0 / 6.0
-                        + e * (1.0 / 24.0
-                            + e * (1.0 / 120.0
-                                + e * (1.0 / 720.0
-                                    + e * (1.0 / 5_040.0
-                                        + e * (1.0 / 40_320.0
-                                            + e * (1.0 / 362_880.0
-                                                + e * (1.0 / 3_628_800.0
-                                                    + e * (1.0 / 39_916_800.0
-                                                        + e * (1.0 / 479_001_600.0))))))))))));
+        let p = horner(e, &EXP);
         let scale = f64::from_bits(km.to_bits().wrapping_add(1023) << 52);
         let m = p * scale;
         out_re[l] = f64::from_bits(cosine) * m;
