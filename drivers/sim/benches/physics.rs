@@ -2,12 +2,12 @@
 //!
 //! `cargo bench -p disc-hal-sim --bench physics`
 
+use core::hint::black_box;
 use disc_hal_sim::complex::c64;
 use disc_hal_sim::dual_layer::{DualLayer, recommended, writing};
 use disc_hal_sim::heat::{Mesh, Resolution, Solver, deposit_gaussian};
 use disc_hal_sim::optics::{Film, Polarisation, Stack};
 use disc_hal_sim::writing::{CHANNEL_PERIOD, EdgeTable, Kernel, RUNS, VELOCITY};
-use core::hint::black_box;
 use std::time::Instant;
 
 /// Median time in seconds of `repeats` runs.

@@ -29,9 +29,7 @@ pub const VELOCITY: f64 = 3.84;
 pub const RUNS: [u8; 10] = [3, 4, 5, 6, 7, 8, 9, 10, 11, 14];
 
 /// Shares of the run lengths in random data, about (they weigh the mean heat of far neighbours).
-pub const RUN_SHARES: [f64; 10] = [
-    0.32, 0.24, 0.16, 0.10, 0.07, 0.045, 0.03, 0.02, 0.01, 0.005,
-];
+pub const RUN_SHARES: [f64; 10] = [0.32, 0.24, 0.16, 0.10, 0.07, 0.045, 0.03, 0.02, 0.01, 0.005];
 
 /// Powers of a write strategy in watts, in the plane to which the impulse response refers.
 #[derive(Debug, Clone, Copy, PartialEq)]

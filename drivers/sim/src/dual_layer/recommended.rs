@@ -25,14 +25,14 @@ pub const fn recommended(layer: usize) -> (Strategy, WritePower) {
     } else {
         (
             Strategy {
-                start: [[39, 39, 39], [40, 39, 39], [44, 44, 44]],
-                first: [28, 18, 24],
+                start: [[39, 39, 39], [39, 39, 38], [43, 43, 43]],
+                first: [28, 17, 22],
                 middle: 10,
                 last: 12,
-                end: [[-42, -42, -42], [-36, -36, -36], [-41, -41, -40]],
+                end: [[-42, -42, -42], [-35, -35, -35], [-41, -41, -40]],
             },
             WritePower {
-                peak: 22.68e-3,
+                peak: 22.76e-3,
                 bias: 1.0e-3,
             },
         )

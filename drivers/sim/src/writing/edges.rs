@@ -266,7 +266,13 @@ impl SolvedEdges {
     /// one.
     #[inline]
     #[must_use]
-    pub fn lead(&self, previous_mark: u8, previous_space: u8, mark: u8, next_space: u8) -> Option<f32> {
+    pub fn lead(
+        &self,
+        previous_mark: u8,
+        previous_space: u8,
+        mark: u8,
+        next_space: u8,
+    ) -> Option<f32> {
         let v = self.lead[lead_index(previous_mark, previous_space, mark, next_space)];
         v.is_finite().then_some(v)
     }
@@ -334,4 +340,3 @@ impl SolvedEdges {
         self.peak_rise[usize::from(mark & 15)]
     }
 }
-

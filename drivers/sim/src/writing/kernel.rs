@@ -169,7 +169,11 @@ impl Kernel {
             for step in [8, 3, 1] {
                 loop {
                     let next = lag + step;
-                    let v = if next <= LAST_LAG { value(next) } else { f64::MIN };
+                    let v = if next <= LAST_LAG {
+                        value(next)
+                    } else {
+                        f64::MIN
+                    };
                     if v <= top {
                         break;
                     }

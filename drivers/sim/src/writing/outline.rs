@@ -93,9 +93,7 @@ impl<'k> Train<'k> {
                         let next = self.peak_rise(x + direction * STEP, 0) - threshold;
                         if next <= 0.0 {
                             let f = here / (here - next);
-                            return Some(
-                                f64::from(x) + f * f64::from(direction * STEP),
-                            );
+                            return Some(f64::from(x) + f * f64::from(direction * STEP));
                         }
                         (x, here) = (x + direction * STEP, next);
                     }

@@ -97,7 +97,12 @@ impl Strategy {
     pub fn duty(&self) -> f64 {
         let (mut on, mut all) = (0.0, 0.0);
         for (&run, &p) in super::RUNS.iter().zip(&super::RUN_SHARES) {
-            let spans: i32 = self.pulses(5, run, 5).spans().iter().map(|s| s.1 - s.0).sum();
+            let spans: i32 = self
+                .pulses(5, run, 5)
+                .spans()
+                .iter()
+                .map(|s| s.1 - s.0)
+                .sum();
             on += p * f64::from(spans);
             all += 2.0 * p * f64::from(run) * f64::from(SLOTS);
         }

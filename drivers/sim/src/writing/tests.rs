@@ -119,7 +119,7 @@ fn fast_edges_agree_with_the_whole_history() {
                 width * 1e9
             );
             assert!(rms < 0.01 && worst < 0.03, "L{l} at {f}: {rms} {worst}");
-// Near the threshold a kelvin is many nanometres of width.
+            // Near the threshold a kelvin is many nanometres of width.
             let allowed = if f < 1.0 { 50e-9 } else { 15e-9 };
             assert!(width < allowed, "L{l} at {f}: {width}");
         }
