@@ -19,6 +19,12 @@ pub use kernel::Kernel;
 pub use outline::{MarkOutline, Train};
 pub use strategy::{MAX_PULSES, Pulses, SLOTS, Strategy, class};
 
+/// Channel period of a DVD at its basic speed, seconds: 26.15625 MHz.
+pub const CHANNEL_PERIOD: f64 = 1.0 / 26.15625e6;
+
+/// Linear velocity of a dual-layer DVD at its basic speed, m/s: 146.8 nm per channel period.
+pub const VELOCITY: f64 = 3.84;
+
 /// Run lengths of EFMPlus, channel periods: 3 to 11, and the 14 of the sync code.
 pub const RUNS: [u8; 10] = [3, 4, 5, 6, 7, 8, 9, 10, 11, 14];
 
@@ -53,7 +59,11 @@ pub(crate) fn crossing(y: &[f64], from: usize, direction: isize) -> Option<f64> 
 /// Root between samples `i` and `j` of the cubic through them and their outer neighbours, 0..1.
 fn refine(y: &[f64], i: usize, j: usize, direction: isize) -> f64 {
     let (b, c) = (y[i], y[j]);
-    let outer = |k: usize, d: isize| k.checked_add_signed(d).filter(|&k| k < y.len()).map(|k| y[k]);
+    let outer = |k: usize, d: isize| {
+        k.checked_add_signed(d)
+            .filter(|&k| k < y.len())
+            .map(|k| y[k])
+    };
     let a = outer(i, -direction).unwrap_or(2.0 * b - c);
     let d = outer(j, direction).unwrap_or(2.0 * c - b);
     // Lagrange through -1, 0, 1, 2, in powers of t.
@@ -72,7 +82,11 @@ fn refine(y: &[f64], i: usize, j: usize, direction: isize) -> f64 {
         }
         let slope = k1 + t * (2.0 * k2 + t * 3.0 * k3);
         let next = t - v / slope;
-        t = if next > lo && next < hi { next } else { 0.5 * (lo + hi) };
+        t = if next > lo && next < hi {
+            next
+        } else {
+            0.5 * (lo + hi)
+        };
     }
     t
 }
