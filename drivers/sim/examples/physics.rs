@@ -2,8 +2,9 @@
 //!
 //! `cargo run --release -p disc-hal-sim --example physics`
 
-use disc_hal_sim::dual_layer::{DualLayer, recommended, writing};
+use disc_hal_sim::dual_layer::{Coat, DualLayer, recommended, writing};
 use disc_hal_sim::heat::Resolution;
+use disc_hal_sim::materials::BARRIER;
 use disc_hal_sim::writing::{CHANNEL_PERIOD, EdgeTable, Kernel, VELOCITY, WritePower};
 
 fn main() {
@@ -44,7 +45,6 @@ fn main() {
         println!("{h:5} {:+8.3} {:+8.3}", m(0), m(1));
     }
 
-    let mut thresholds = Vec::new();
     for l in 0..2 {
         let layer = o.layer(l);
         println!(
@@ -70,7 +70,6 @@ fn main() {
             p(150.0),
             g.cooling_half_time(40e-9) * 1e9
         );
-        thresholds.push((p(40.0) * absorbed, p(150.0) * absorbed));
         let kernel = Kernel::new(&g, VELOCITY, CHANNEL_PERIOD);
         let (strategy, nominal) = recommended(l);
         println!(
@@ -118,9 +117,47 @@ fn main() {
             );
         }
     }
+    barriers(&medium, thresholds(&medium, 0));
+}
+
+/// Claim A5: a film that conducts heat badly between the second dye and its reflector.
+fn barriers(medium: &DualLayer, l0: (f64, f64)) {
     println!(
-        "\nabsorbed power at the threshold, L1 over L0: {:.3} at 40 ns, {:.3} at 150 ns",
-        thresholds[1].0 / thresholds[0].0,
-        thresholds[1].1 / thresholds[0].1
+        "\nbarrier/nm  threshold L1/L0 (absorbed) 40 ns, 150 ns   R of L1 from outside   modulation"
     );
+    for nm in [0.0, 2.0, 5.0, 10.0, 15.0, 20.0, 30.0] {
+        let mut m = *medium;
+        m.l1.barrier = (nm > 0.0).then_some(Coat {
+            material: BARRIER,
+            thickness: nm * 1e-9,
+        });
+        let x = m.cross_track(0.65);
+        let o = m.optics().expect("physical films");
+        let l1 = thresholds(&m, 1);
+        println!(
+            "{nm:8.1} {:12.3} {:12.3} {:21.4} {:16.3}",
+            l1.0 / l0.0,
+            l1.1 / l0.1,
+            o.seen(&x, 1, 0.0),
+            x.modulation(&o.l1, 0.21e-6)
+        );
+    }
+}
+
+/// Power in the dye at the threshold of a resting spot after 40 and 150 ns, W per kelvin.
+fn thresholds(medium: &DualLayer, layer: usize) -> (f64, f64) {
+    let heat = writing(medium, layer).expect("physical films");
+    let x = medium.cross_track(0.65);
+    let g = heat.response(
+        x.spot_radius,
+        &Resolution {
+            duration: 0.2e-6,
+            ..Resolution::STANDARD
+        },
+    );
+    let absorbed = heat.incident * heat.dye_share;
+    (
+        absorbed / g.static_pulse(40e-9),
+        absorbed / g.static_pulse(150e-9),
+    )
 }

@@ -242,6 +242,20 @@ impl DualLayer {
             groove_width: 0.30e-6,
         }
     }
+
+    /// The standard medium with heat conduction of the second layer matched to that of the first
+    /// (claim A5): 25 nm of a polymer between its dye and its reflector. The groove is a little
+    /// deeper, to keep the reflectance.
+    #[must_use]
+    pub fn matched() -> Self {
+        let mut m = Self::standard();
+        m.l1.barrier = Some(Coat {
+            material: materials::BARRIER,
+            thickness: 25e-9,
+        });
+        m.l1.relief = 46e-9;
+        m
+    }
 }
 
 impl MediumOptics {

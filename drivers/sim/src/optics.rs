@@ -149,7 +149,16 @@ impl Stack {
                 (pr[l], pi[l]) = (nr[l] * d[l], ni[l] * d[l]);
             }
             let (er, ei) = phase::cis(&pr, &pi);
-            let [mut sr, mut si, mut fr, mut fi, mut ur, mut ui, mut tr, mut ti] = [[0.0; L]; 8];
+            let [
+                mut sr,
+                mut si,
+                mut fr,
+                mut fi,
+                mut ur,
+                mut ui,
+                mut tr,
+                mut ti,
+            ] = [[0.0; L]; 8];
             for l in 0..L {
                 // (1 +- e^2) / 2, times n for the sum, times n^2 for the element below.
                 let (hr, hi) = (0.5 * (er[l] * er[l] - ei[l] * ei[l]), er[l] * ei[l]);
@@ -160,10 +169,7 @@ impl Stack {
                 (fr[l], fi[l]) = (0.5 - hr, -hi);
                 let (qr, qi) = (nr[l] * nr[l] - ni[l] * ni[l], 2.0 * nr[l] * ni[l]);
                 (ur[l], ui[l]) = (qr * fr[l] - qi * fi[l], qr * fi[l] + qi * fr[l]);
-                (tr[l], ti[l]) = (
-                    nr[l] * er[l] - ni[l] * ei[l],
-                    nr[l] * ei[l] + ni[l] * er[l],
-                );
+                (tr[l], ti[l]) = (nr[l] * er[l] - ni[l] * ei[l], nr[l] * ei[l] + ni[l] * er[l]);
             }
             for l in (0..L).rev() {
                 let (sum, dif, up) = (c64(sr[l], si[l]), c64(fr[l], fi[l]), c64(ur[l], ui[l]));

@@ -113,3 +113,35 @@ fn heat_sources_are_the_absorbed_light() {
         assert!(g.balance_error() < 1e-9);
     }
 }
+
+#[test]
+fn a_slow_film_matches_the_power_of_the_layers() {
+    // Claim A1: power in the dye at the threshold, second layer over first.
+    let threshold = |m: &DualLayer, l: usize| {
+        let w = writing(m, l).unwrap();
+        let res = Resolution {
+            duration: 0.2e-6,
+            ..Resolution::STANDARD
+        };
+        let g = w.response(m.cross_track(0.65).spot_radius, &res);
+        [40e-9, 150e-9].map(|t| w.incident * w.dye_share / g.static_pulse(t))
+    };
+    let ratio = |m: &DualLayer| {
+        let (a, b) = (threshold(m, 0), threshold(m, 1));
+        [b[0] / a[0], b[1] / a[1]]
+    };
+    let (plain, matched) = (ratio(&DualLayer::standard()), ratio(&DualLayer::matched()));
+    println!("threshold L1/L0: {plain:.3?} as it is, {matched:.3?} matched");
+    assert!(plain[0] > 1.15 && plain[1] > 1.25);
+    assert!(matched.iter().all(|r| (r - 1.0).abs() < 0.05));
+    let m = DualLayer::matched();
+    let (o, x) = (m.optics().unwrap(), m.cross_track(0.65));
+    for l in 0..2 {
+        let r = o.seen(&x, l, 0.0);
+        let depth = x.modulation(o.layer(l), NOMINAL_HALF_WIDTH);
+        let pp = x.push_pull(o.layer(l));
+        println!("matched L{l}: R {r:.4}, modulation {depth:.3}, push-pull {pp:.3}");
+        assert!((0.16..0.18).contains(&r) && (0.60..0.85).contains(&depth));
+        assert!(pp.abs() > 0.22);
+    }
+}
