@@ -102,7 +102,7 @@ fn main() {
         black_box(EdgeTable::new(&kernel, &strategy));
     });
     println!(
-        "edge table, 2400 patterns, all cores            {:8.1} ms",
+        "edge table, 4000 patterns, all cores            {:8.1} ms",
         t * 1e3
     );
     let table = EdgeTable::new(&kernel, &strategy);

@@ -3,6 +3,8 @@
 //! Starts from the half width of the marks (which sets the power), moves the starts and ends of the
 //! pulses until the mean edge of every class lies at its nominal place, then tries each parameter
 //! one step up and down until nothing improves.
+//!
+//! `cargo run --release -p disc-hal-sim --example tune_strategy [matched]`, half a minute a layer.
 
 use disc_hal_sim::dual_layer::{DualLayer, writing};
 use disc_hal_sim::heat::Resolution;
@@ -90,9 +92,18 @@ fn parameters(s: &mut Strategy) -> Vec<&mut i16> {
 }
 
 fn main() {
-    let medium = DualLayer::standard();
+    // `matched`: only the second layer of the matched variant; its first is the standard's.
+    let matched = std::env::args().any(|a| a == "matched");
+    let medium = if matched {
+        DualLayer::matched()
+    } else {
+        DualLayer::standard()
+    };
     let x = medium.cross_track(0.65);
     for (layer, bias) in [(0, 0.7e-3), (1, 1.0e-3)] {
+        if matched && layer == 0 {
+            continue;
+        }
         let heat = writing(&medium, layer).expect("physical films");
         let g = heat.response(x.spot_radius, &Resolution::STANDARD);
         let kernel = Kernel::new(&g, VELOCITY, PERIOD);

@@ -14,7 +14,7 @@ mod recommended;
 
 pub use cross_track::CrossTrack;
 pub use heating::{WriteOptics, writing};
-pub use recommended::recommended;
+pub use recommended::{recommended, recommended_matched};
 
 use crate::complex::C64;
 use crate::materials::{self, Dye, Material};

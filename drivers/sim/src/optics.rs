@@ -137,44 +137,22 @@ impl Stack {
         let (mut b, mut c) = (C64::ONE, self.exit);
         let mut scale = C64::ONE;
         for chunk in self.films.rchunks(phase::LANES) {
-            // Lanes without a film hold one of no thickness. Everything that does not wait for the
-            // film below is done in all lanes at once.
-            const L: usize = phase::LANES;
-            let (mut nr, mut ni, mut d) = ([1.0; L], [0.0; L], [0.0; L]);
+            let (mut pr, mut pi) = ([0.0; phase::LANES], [0.0; phase::LANES]);
             for (l, f) in chunk.iter().enumerate() {
-                (nr[l], ni[l], d[l]) = (f.index.re, f.index.im, k0 * f.thickness);
-            }
-            let (mut pr, mut pi) = ([0.0; L], [0.0; L]);
-            for l in 0..L {
-                (pr[l], pi[l]) = (nr[l] * d[l], ni[l] * d[l]);
+                let d = k0 * f.thickness;
+                pr[l] = f.index.re * d;
+                pi[l] = f.index.im * d;
             }
             let (er, ei) = phase::cis(&pr, &pi);
-            let [
-                mut sr,
-                mut si,
-                mut fr,
-                mut fi,
-                mut ur,
-                mut ui,
-                mut tr,
-                mut ti,
-            ] = [[0.0; L]; 8];
-            for l in 0..L {
-                // (1 +- e^2) / 2, times n for the sum, times n^2 for the element below.
-                let (hr, hi) = (0.5 * (er[l] * er[l] - ei[l] * ei[l]), er[l] * ei[l]);
-                (sr[l], si[l]) = (
-                    nr[l] * (0.5 + hr) - ni[l] * hi,
-                    nr[l] * hi + ni[l] * (0.5 + hr),
-                );
-                (fr[l], fi[l]) = (0.5 - hr, -hi);
-                let (qr, qi) = (nr[l] * nr[l] - ni[l] * ni[l], 2.0 * nr[l] * ni[l]);
-                (ur[l], ui[l]) = (qr * fr[l] - qi * fi[l], qr * fi[l] + qi * fr[l]);
-                (tr[l], ti[l]) = (nr[l] * er[l] - ni[l] * ei[l], nr[l] * ei[l] + ni[l] * er[l]);
-            }
-            for l in (0..L).rev() {
-                let (sum, dif, up) = (c64(sr[l], si[l]), c64(fr[l], fi[l]), c64(ur[l], ui[l]));
-                (b, c) = (sum * b + dif * c, up * b + sum * c);
-                scale *= c64(tr[l], ti[l]);
+            for (l, f) in chunk.iter().enumerate().rev() {
+                let e = c64(er[l], ei[l]);
+                let e2 = e * e;
+                let n = f.index;
+                let sum = n * (C64::ONE + e2).scale(0.5);
+                let dif = (C64::ONE - e2).scale(0.5);
+                // Both rows are multiplied by n: a division less per film.
+                (b, c) = (sum * b + dif * c, n * n * dif * b + sum * c);
+                scale *= n * e;
             }
         }
         self.finish(c64(self.incident, 0.0), b, c, scale, self.exit.re)

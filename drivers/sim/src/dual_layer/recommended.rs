@@ -38,3 +38,25 @@ pub const fn recommended(layer: usize) -> (Strategy, WritePower) {
         )
     }
 }
+
+/// Strategy and powers for a layer of [`super::DualLayer::matched`]: its first layer is that of the
+/// standard medium.
+#[must_use]
+pub const fn recommended_matched(layer: usize) -> (Strategy, WritePower) {
+    if layer == 0 {
+        return recommended(0);
+    }
+    (
+        Strategy {
+            start: [[41, 41, 41], [40, 39, 39], [42, 41, 41]],
+            first: [26, 18, 20],
+            middle: 10,
+            last: 12,
+            end: [[-39, -39, -39], [-31, -31, -31], [-34, -34, -34]],
+        },
+        WritePower {
+            peak: 13.45e-3,
+            bias: 1.0e-3,
+        },
+    )
+}

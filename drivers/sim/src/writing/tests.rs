@@ -1,5 +1,5 @@
 use super::*;
-use crate::dual_layer::{DualLayer, recommended, writing};
+use crate::dual_layer::{DualLayer, recommended, recommended_matched, writing};
 use crate::heat::{ImpulseResponse, Resolution};
 
 const RISE: f64 = 295.0;
@@ -23,9 +23,12 @@ fn random_runs(count: usize, mut seed: u64) -> Vec<u8> {
 }
 
 fn layer(l: usize) -> (ImpulseResponse, Kernel) {
-    let medium = DualLayer::standard();
+    layer_of(&DualLayer::standard(), l)
+}
+
+fn layer_of(medium: &DualLayer, l: usize) -> (ImpulseResponse, Kernel) {
     let w = medium.cross_track(0.65).spot_radius;
-    let g = writing(&medium, l)
+    let g = writing(medium, l)
         .unwrap()
         .response(w, &Resolution::STANDARD);
     let kernel = Kernel::new(&g, VELOCITY, CHANNEL_PERIOD);
@@ -128,18 +131,32 @@ fn fast_edges_agree_with_the_whole_history() {
 
 #[test]
 fn recommended_strategies_put_the_edges_in_place() {
-    for l in 0..2 {
-        let (_, kernel) = layer(l);
-        let (strategy, power) = recommended(l);
+    let (standard, matched) = (DualLayer::standard(), DualLayer::matched());
+    for (name, medium, l, (strategy, power)) in [
+        ("L0", &standard, 0, recommended(0)),
+        ("L1", &standard, 1, recommended(1)),
+        ("L1 matched", &matched, 1, recommended_matched(1)),
+    ] {
+        let (_, kernel) = layer_of(medium, l);
         let solved = EdgeTable::new(&kernel, &strategy).solve(power, RISE);
+        let (mut worst, mut squares, mut n) = (0f32, 0f32, 0f32);
         for m in RUNS {
             for s in [3, 4, 5, 7] {
-                let lead = solved.lead(5, s, m, 5).unwrap();
-                let trail = solved.trail(5, m, s).unwrap();
-                println!("L{l} {m}T, {s}T: {lead:+.3} {trail:+.3}");
-                assert!(lead.abs() < 0.05 && trail.abs() < 0.05);
+                for e in [
+                    solved.lead(5, s, m, 5).unwrap(),
+                    solved.trail(5, m, s).unwrap(),
+                ] {
+                    worst = worst.max(e.abs());
+                    squares += e * e;
+                    n += 1.0;
+                }
             }
         }
+        let rms = (squares / n).sqrt();
+        println!("{name}: edges off by {rms:.4} T rms, {worst:.4} T max");
+        assert!(worst < 0.05 && rms < 0.025);
+        let long = solved.half_width(11).unwrap();
+        assert!((long - 0.21e-6).abs() < 2e-9, "{long}");
     }
 }
 
