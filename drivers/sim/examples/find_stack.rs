@@ -11,12 +11,7 @@ fn main() {
     let half_width = 0.21e-6;
     let mut l0 = Vec::new();
     let mut l1 = Vec::new();
-    let arg = |i: usize, d: f64| {
-        std::env::args()
-            .nth(i)
-            .and_then(|a| a.parse().ok())
-            .unwrap_or(d)
-    };
+    let arg = |i: usize, d: f64| std::env::args().nth(i).and_then(|a| a.parse().ok()).unwrap_or(d);
     let (n, k, nr, gw) = (arg(1, 2.3), arg(2, 0.05), arg(3, 1.65), arg(4, 0.36));
     for silver in 8..=20 {
         for dye in (60..=200).step_by(5) {
@@ -52,11 +47,7 @@ fn main() {
                             let h = f64::from(i) * 0.0125e-6;
                             x.modulation(layer, h) > x.modulation(layer, h - 0.0125e-6) - 1e-9
                         });
-                        if rising
-                            && modulation > 0.60
-                            && modulation < 0.86
-                            && (0.2..0.5).contains(&pp.abs())
-                        {
+                        if rising && modulation > 0.60 && modulation < 0.86 && (0.2..0.5).contains(&pp.abs()) {
                             list.push((
                                 r,
                                 modulation,
@@ -86,9 +77,7 @@ fn main() {
         }
     }
     pairs.sort_by(|x, y| (x.0.1 - x.2.1).abs().total_cmp(&(y.0.1 - y.2.1).abs()));
-    println!(
-        "R, modulation, push-pull, T of L0, dye, metal, silver nm, dye nm, land share, relief nm"
-    );
+    println!("R, modulation, push-pull, T of L0, dye, metal, silver nm, dye nm, land share, relief nm");
     for (a, r, b) in pairs.iter().take(30) {
         println!("L0 {a:.3?}\nL1 {r:.3} {b:.3?}\n");
     }

@@ -11,18 +11,10 @@ fn main() {
     let medium = DualLayer::standard();
     let x = medium.cross_track(0.65);
     let o = medium.optics().expect("physical films");
-    println!(
-        "spot 1/e2 radius {:.1} nm, surface {:.4}",
-        x.spot_radius * 1e9,
-        o.surface
-    );
+    println!("spot 1/e2 radius {:.1} nm, surface {:.4}", x.spot_radius * 1e9, o.surface);
     println!("layer place      R       T       A dye   A metal phase/deg");
     for (l, layer) in [(0, &o.l0), (1, &o.l1)] {
-        for (name, p) in [
-            ("land", layer.land),
-            ("groove", layer.groove),
-            ("mark", layer.mark),
-        ] {
+        for (name, p) in [("land", layer.land), ("groove", layer.groove), ("mark", layer.mark)] {
             println!(
                 "L{l}    {name:7} {:7.4} {:7.4} {:7.4} {:7.4} {:7.1}",
                 p.reflectance,
@@ -72,20 +64,14 @@ fn main() {
         );
         let kernel = Kernel::new(&g, VELOCITY, CHANNEL_PERIOD);
         let (strategy, nominal) = recommended(l);
-        println!(
-            "nominal {nominal:?}, duty {:.3}\n{strategy:?}",
-            strategy.duty()
-        );
+        println!("nominal {nominal:?}, duty {:.3}\n{strategy:?}", strategy.duty());
         let table = EdgeTable::new(&kernel, &strategy);
         println!(
             "power/mW   3T: lead   trail   length |  11T: lead   trail   length | asymmetry of length | half width 3T, 11T/nm | modulation | peak rise/K"
         );
         for percent in (70..=140).step_by(5) {
             let f = f64::from(percent) / 100.0;
-            let power = WritePower {
-                peak: nominal.peak * f,
-                bias: nominal.bias,
-            };
+            let power = WritePower { peak: nominal.peak * f, bias: nominal.bias };
             let s = table.solve(power, rise);
             let edges = |m: u8| s.lead(5, 5, m, 5).zip(s.trail(5, m, 5));
             let (Some(a), Some(b)) = (edges(3), edges(11)) else {
@@ -122,15 +108,10 @@ fn main() {
 
 /// Claim A5: a film that conducts heat badly between the second dye and its reflector.
 fn barriers(medium: &DualLayer, l0: (f64, f64)) {
-    println!(
-        "\nbarrier/nm  threshold L1/L0 (absorbed) 40 ns, 150 ns   R of L1 from outside   modulation"
-    );
+    println!("\nbarrier/nm  threshold L1/L0 (absorbed) 40 ns, 150 ns   R of L1 from outside   modulation");
     for nm in [0.0, 2.0, 5.0, 10.0, 15.0, 20.0, 30.0] {
         let mut m = *medium;
-        m.l1.barrier = (nm > 0.0).then_some(Coat {
-            material: BARRIER,
-            thickness: nm * 1e-9,
-        });
+        m.l1.barrier = (nm > 0.0).then_some(Coat { material: BARRIER, thickness: nm * 1e-9 });
         let x = m.cross_track(0.65);
         let o = m.optics().expect("physical films");
         let l1 = thresholds(&m, 1);
@@ -148,16 +129,7 @@ fn barriers(medium: &DualLayer, l0: (f64, f64)) {
 fn thresholds(medium: &DualLayer, layer: usize) -> (f64, f64) {
     let heat = writing(medium, layer).expect("physical films");
     let x = medium.cross_track(0.65);
-    let g = heat.response(
-        x.spot_radius,
-        &Resolution {
-            duration: 0.2e-6,
-            ..Resolution::STANDARD
-        },
-    );
+    let g = heat.response(x.spot_radius, &Resolution { duration: 0.2e-6, ..Resolution::STANDARD });
     let absorbed = heat.incident * heat.dye_share;
-    (
-        absorbed / g.static_pulse(40e-9),
-        absorbed / g.static_pulse(150e-9),
-    )
+    (absorbed / g.static_pulse(40e-9), absorbed / g.static_pulse(150e-9))
 }

@@ -8,9 +8,7 @@
 
 use disc_hal_sim::dual_layer::{DualLayer, writing};
 use disc_hal_sim::heat::Resolution;
-use disc_hal_sim::writing::{
-    EdgeTable, Kernel, RUN_SHARES, RUNS, SolvedEdges, Strategy, WritePower, class,
-};
+use disc_hal_sim::writing::{EdgeTable, Kernel, RUN_SHARES, RUNS, SolvedEdges, Strategy, WritePower, class};
 
 const PERIOD: f64 = 1.0 / 26.15625e6;
 const VELOCITY: f64 = 3.84;
@@ -51,10 +49,7 @@ fn errors(s: &SolvedEdges) -> Errors {
         for b in 0..RUNS.len() {
             for c in 0..RUNS.len() {
                 let weight = w[a] * w[b] * w[c] / norm;
-                let (lead, trail) = (
-                    s.lead(RUNS[a], RUNS[b], RUNS[c], 5),
-                    s.trail(RUNS[a], RUNS[b], RUNS[c]),
-                );
+                let (lead, trail) = (s.lead(RUNS[a], RUNS[b], RUNS[c], 5), s.trail(RUNS[a], RUNS[b], RUNS[c]));
                 let (Some(lead), Some(trail)) = (lead, trail) else {
                     e.squares += 4.0 * weight;
                     continue;
@@ -94,11 +89,7 @@ fn parameters(s: &mut Strategy) -> Vec<&mut i16> {
 fn main() {
     // `matched`: only the second layer of the matched variant; its first is the standard's.
     let matched = std::env::args().any(|a| a == "matched");
-    let medium = if matched {
-        DualLayer::matched()
-    } else {
-        DualLayer::standard()
-    };
+    let medium = if matched { DualLayer::matched() } else { DualLayer::standard() };
     let x = medium.cross_track(0.65);
     for (layer, bias) in [(0, 0.7e-3), (1, 1.0e-3)] {
         if matched && layer == 0 {

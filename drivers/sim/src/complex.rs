@@ -84,11 +84,7 @@ impl C64 {
         let re = (0.5 * (m + self.re)).max(0.0).sqrt();
         let im = (0.5 * (m - self.re)).max(0.0).sqrt();
         // Of the two roots +-(re, +-im) the one with im >= 0; on the real axis the positive one.
-        if self.im >= 0.0 {
-            c64(re, im)
-        } else {
-            c64(-re, im)
-        }
+        if self.im >= 0.0 { c64(re, im) } else { c64(-re, im) }
     }
 
     /// Product with a real number.
@@ -126,10 +122,7 @@ impl Mul for C64 {
     type Output = Self;
     #[inline]
     fn mul(self, o: Self) -> Self {
-        c64(
-            self.re * o.re - self.im * o.im,
-            self.re * o.im + self.im * o.re,
-        )
+        c64(self.re * o.re - self.im * o.im, self.re * o.im + self.im * o.re)
     }
 }
 
@@ -145,10 +138,7 @@ impl Div for C64 {
     #[inline]
     fn div(self, o: Self) -> Self {
         let d = 1.0 / o.norm_sqr();
-        c64(
-            (self.re * o.re + self.im * o.im) * d,
-            (self.im * o.re - self.re * o.im) * d,
-        )
+        c64((self.re * o.re + self.im * o.im) * d, (self.im * o.re - self.re * o.im) * d)
     }
 }
 
@@ -172,13 +162,7 @@ mod tests {
 
     #[test]
     fn square_root_squares_back_and_decays() {
-        for (re, im) in [
-            (4.0, 0.0),
-            (-4.0, 0.0),
-            (3.0, 2.0),
-            (-3.0, 2.0),
-            (3.0, -2.0),
-        ] {
+        for (re, im) in [(4.0, 0.0), (-4.0, 0.0), (3.0, 2.0), (-3.0, 2.0), (3.0, -2.0)] {
             let s = c64(re, im).sqrt_forward();
             assert!((s * s - c64(re, im)).abs() < 1e-12);
             assert!(s.im >= 0.0);

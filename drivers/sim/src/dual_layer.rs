@@ -115,19 +115,14 @@ impl Unit {
     /// The films from the light side on, for one thickness and state of the dye.
     #[must_use]
     pub fn films(&self, dye: f64, recorded: bool) -> Vec<Film> {
-        let index = if recorded {
-            self.dye.recorded
-        } else {
-            self.dye.unrecorded.index
-        };
-        let mut films = vec![Film {
-            index,
-            thickness: dye,
-        }];
-        films.extend(self.barrier.iter().chain([&self.reflector]).map(|c| Film {
-            index: c.material.index,
-            thickness: c.thickness,
-        }));
+        let index = if recorded { self.dye.recorded } else { self.dye.unrecorded.index };
+        let mut films = vec![Film { index, thickness: dye }];
+        films.extend(
+            self.barrier
+                .iter()
+                .chain([&self.reflector])
+                .map(|c| Film { index: c.material.index, thickness: c.thickness }),
+        );
         films
     }
 
@@ -160,9 +155,7 @@ impl Unit {
         to: Material,
         groove_toward_light: f64,
     ) -> Result<LayerOptics, StackError> {
-        let at = |dye: f64, recorded: bool, up: f64| {
-            self.patch(wavelength, from, to, (dye, recorded), up)
-        };
+        let at = |dye: f64, recorded: bool, up: f64| self.patch(wavelength, from, to, (dye, recorded), up);
         Ok(LayerOptics {
             land: at(self.land_dye, false, 0.0)?,
             groove: at(self.groove_dye, false, groove_toward_light)?,
@@ -178,21 +171,16 @@ impl DualLayer {
     /// # Errors
     /// [`StackError`] if a film is not physical.
     pub fn optics(&self) -> Result<MediumOptics, StackError> {
-        let l0 = self
-            .l0
-            .optics(self.wavelength, self.substrate, self.bond, self.l0.relief)?;
+        let l0 = self.l0.optics(self.wavelength, self.substrate, self.bond, self.l0.relief)?;
         // The dye of the second unit lies on the light side of the moulded face: where it is
         // thicker its surface is nearer to the light.
         let l1_surface = self.l1.relief + self.l1.groove_dye - self.l1.land_dye;
-        let l1 = self
-            .l1
-            .optics(self.wavelength, self.bond, self.substrate, l1_surface)?;
+        let l1 = self.l1.optics(self.wavelength, self.bond, self.substrate, l1_surface)?;
         let n = self.substrate.index.re;
         let share = self.groove_width / self.pitch;
         Ok(MediumOptics {
             surface: 1.0 - ((n - 1.0) / (n + 1.0)).powi(2),
-            l0_transmittance: share * l0.groove.transmittance
-                + (1.0 - share) * l0.land.transmittance,
+            l0_transmittance: share * l0.groove.transmittance + (1.0 - share) * l0.land.transmittance,
             groove_share: share,
             l0,
             l1,
@@ -223,21 +211,13 @@ impl DualLayer {
             reflector,
             relief,
         };
-        let silver = |material: Material, thickness: f64| Coat {
-            material,
-            thickness,
-        };
+        let silver = |material: Material, thickness: f64| Coat { material, thickness };
         Self {
             wavelength: 650e-9,
             substrate: materials::POLYCARBONATE,
             bond: materials::BOND,
             l0: unit(165e-9, 115e-9, silver(materials::SILVER_THIN, 12e-9), 90e-9),
-            l1: unit(
-                165e-9,
-                115e-9,
-                silver(materials::SILVER_THICK, 120e-9),
-                40e-9,
-            ),
+            l1: unit(165e-9, 115e-9, silver(materials::SILVER_THICK, 120e-9), 40e-9),
             pitch: 0.74e-6,
             groove_width: 0.30e-6,
         }
@@ -249,10 +229,7 @@ impl DualLayer {
     #[must_use]
     pub fn matched() -> Self {
         let mut m = Self::standard();
-        m.l1.barrier = Some(Coat {
-            material: materials::BARRIER,
-            thickness: 25e-9,
-        });
+        m.l1.barrier = Some(Coat { material: materials::BARRIER, thickness: 25e-9 });
         m.l1.relief = 46e-9;
         m
     }
@@ -263,20 +240,14 @@ impl MediumOptics {
     #[must_use]
     pub fn l0_transmittance_recorded(&self, recorded: f64) -> f64 {
         self.l0_transmittance
-            + self.groove_share
-                * recorded
-                * (self.l0.mark.transmittance - self.l0.groove.transmittance)
+            + self.groove_share * recorded * (self.l0.mark.transmittance - self.l0.groove.transmittance)
     }
 
     /// Share of the light on the disc's surface that reaches a layer (0 or 1), first layer
     /// unrecorded.
     #[must_use]
     pub fn incident(&self, layer: usize) -> f64 {
-        if layer == 0 {
-            self.surface
-        } else {
-            self.surface * self.l0_transmittance
-        }
+        if layer == 0 { self.surface } else { self.surface * self.l0_transmittance }
     }
 
     /// Reflectance of a layer as seen from outside the disc, on the middle of a track, with a mark

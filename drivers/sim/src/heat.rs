@@ -37,22 +37,13 @@ impl Layer {
     /// A layer resolved in depth, in full contact with the next.
     #[must_use]
     pub const fn new(thickness: f64, conductivity: f64, capacity: f64) -> Self {
-        Self {
-            thickness,
-            conductivity,
-            capacity,
-            lumped: false,
-            interface_resistance: 0.0,
-        }
+        Self { thickness, conductivity, capacity, lumped: false, interface_resistance: 0.0 }
     }
 
     /// A thin metal film: one row of cells.
     #[must_use]
     pub const fn metal(thickness: f64, conductivity: f64, capacity: f64) -> Self {
-        Self {
-            lumped: true,
-            ..Self::new(thickness, conductivity, capacity)
-        }
+        Self { lumped: true, ..Self::new(thickness, conductivity, capacity) }
     }
 }
 
@@ -106,11 +97,7 @@ impl Deposit {
     /// An even distribution over the depth.
     #[must_use]
     pub const fn uniform(layer: usize, fraction: f64) -> Self {
-        Self {
-            layer,
-            fraction,
-            profile: Profile::Uniform,
-        }
+        Self { layer, fraction, profile: Profile::Uniform }
     }
 }
 
@@ -176,9 +163,8 @@ pub fn deposit_gaussian(solver: &mut Solver, body: &Body, deposits: &[Deposit], 
     let mesh = solver.mesh().clone();
     // The mean over each ring, exactly: 1 - exp(-2 r^2 / w^2) is the power inside r.
     let inside = |r: f64| 1.0 - (-2.0 * r * r / (w * w)).exp();
-    let mean: Vec<f64> = (0..mesh.columns())
-        .map(|j| (inside(mesh.faces[j + 1]) - inside(mesh.faces[j])) / mesh.areas[j])
-        .collect();
+    let mean: Vec<f64> =
+        (0..mesh.columns()).map(|j| (inside(mesh.faces[j + 1]) - inside(mesh.faces[j])) / mesh.areas[j]).collect();
     for d in deposits {
         let thickness = body.layers[d.layer].thickness;
         let (mut z, mut rows, mut total) = (0.0, Vec::new(), 0.0);

@@ -84,27 +84,15 @@ impl Stack {
         if !(incident > 0.0 && incident.is_finite()) {
             return Err(StackError::Incident(incident));
         }
-        let last = Film {
-            index: exit,
-            thickness: 0.0,
-        };
+        let last = Film { index: exit, thickness: 0.0 };
         for (at, f) in films.iter().chain(core::iter::once(&last)).enumerate() {
             let n = f.index;
             let good = n.re >= 0.0 && n.im >= 0.0 && n.norm_sqr() > 0.0 && f.thickness >= 0.0;
             if !good || !f.thickness.is_finite() || !n.norm_sqr().is_finite() {
-                return Err(StackError::Film {
-                    at,
-                    re: n.re,
-                    im: n.im,
-                    thickness: f.thickness,
-                });
+                return Err(StackError::Film { at, re: n.re, im: n.im, thickness: f.thickness });
             }
         }
-        Ok(Self {
-            incident,
-            films,
-            exit,
-        })
+        Ok(Self { incident, films, exit })
     }
 
     /// The films.
@@ -169,23 +157,11 @@ impl Stack {
     ///
     /// # Panics
     /// If `absorbed` is shorter than the list of films.
-    pub fn absorption(
-        &self,
-        wavelength: f64,
-        angle: f64,
-        pol: Polarisation,
-        absorbed: &mut [f64],
-    ) -> Amplitudes {
+    pub fn absorption(&self, wavelength: f64, angle: f64, pol: Polarisation, absorbed: &mut [f64]) -> Amplitudes {
         self.solve(wavelength, angle, pol, Some(absorbed))
     }
 
-    fn solve(
-        &self,
-        wavelength: f64,
-        angle: f64,
-        pol: Polarisation,
-        mut absorbed: Option<&mut [f64]>,
-    ) -> Amplitudes {
+    fn solve(&self, wavelength: f64, angle: f64, pol: Polarisation, mut absorbed: Option<&mut [f64]>) -> Amplitudes {
         let k0 = TAU / wavelength;
         let tangential = self.incident * angle.sin();
         let along = |n: C64| (n * n - c64(tangential * tangential, 0.0)).sqrt_forward();
@@ -238,12 +214,7 @@ impl Stack {
         let inv = den.conj().scale(1.0 / den.norm_sqr());
         let r = (eta0 * b - c) * inv;
         let t = eta0.scale(2.0) * scale * inv;
-        Amplitudes {
-            r,
-            t,
-            reflectance: r.norm_sqr(),
-            transmittance: t.norm_sqr() * exit_re / eta0.re,
-        }
+        Amplitudes { r, t, reflectance: r.norm_sqr(), transmittance: t.norm_sqr() * exit_re / eta0.re }
     }
 }
 

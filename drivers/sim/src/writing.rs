@@ -59,11 +59,7 @@ pub(crate) fn crossing(y: &[f64], from: usize, direction: isize) -> Option<f64> 
 /// Root between samples `i` and `j` of the cubic through them and their outer neighbours, 0..1.
 fn refine(y: &[f64], i: usize, j: usize, direction: isize) -> f64 {
     let (b, c) = (y[i], y[j]);
-    let outer = |k: usize, d: isize| {
-        k.checked_add_signed(d)
-            .filter(|&k| k < y.len())
-            .map(|k| y[k])
-    };
+    let outer = |k: usize, d: isize| k.checked_add_signed(d).filter(|&k| k < y.len()).map(|k| y[k]);
     let a = outer(i, -direction).unwrap_or(2.0 * b - c);
     let d = outer(j, direction).unwrap_or(2.0 * c - b);
     // Lagrange through -1, 0, 1, 2, in powers of t.
@@ -82,11 +78,7 @@ fn refine(y: &[f64], i: usize, j: usize, direction: isize) -> f64 {
         }
         let slope = k1 + t * (2.0 * k2 + t * 3.0 * k3);
         let next = t - v / slope;
-        t = if next > lo && next < hi {
-            next
-        } else {
-            0.5 * (lo + hi)
-        };
+        t = if next > lo && next < hi { next } else { 0.5 * (lo + hi) };
     }
     t
 }

@@ -1,14 +1,20 @@
 //! The simulated bench, driven by the recording algorithms.
 use disc_hal::hal::Rig;
 use disc_hal::media::Medium;
-use disc_hal::record::{Job, Options, Observer, Stage, record};
+use disc_hal::record::{Job, Observer, Options, Stage, record};
 use disc_hal_sim::SimRig;
 
 struct Talk(std::time::Instant);
 impl Observer for Talk {
-    fn started(&mut self, stage: Stage, total: u64) { eprintln!("{:8.3} start {stage:?} {total}", self.0.elapsed().as_secs_f64()); }
-    fn note(&mut self, text: &str) { eprintln!("   {text}"); }
-    fn finished(&mut self, stage: Stage) { eprintln!("{:8.3} done {stage:?}", self.0.elapsed().as_secs_f64()); }
+    fn started(&mut self, stage: Stage, total: u64) {
+        eprintln!("{:8.3} start {stage:?} {total}", self.0.elapsed().as_secs_f64());
+    }
+    fn note(&mut self, text: &str) {
+        eprintln!("   {text}");
+    }
+    fn finished(&mut self, stage: Stage) {
+        eprintln!("{:8.3} done {stage:?}", self.0.elapsed().as_secs_f64());
+    }
 }
 
 #[test]
@@ -23,7 +29,13 @@ fn a_file_comes_back() {
     let jobs = [Job { name: "x".into(), data: &data, layer: 0, address: None }];
     let result = record(rig.bench(), &medium, &jobs, Options::default(), &mut Talk(t));
     match result {
-        Ok(r) => { let l = &r.layers[0]; eprintln!("{:#?}", l.calibration); eprintln!("{:#?}", l.verdicts); eprintln!("{:?}", l.quality.levels); assert!(l.identical); }
+        Ok(r) => {
+            let l = &r.layers[0];
+            eprintln!("{:#?}", l.calibration);
+            eprintln!("{:#?}", l.verdicts);
+            eprintln!("{:?}", l.quality.levels);
+            assert!(l.identical);
+        }
         Err(e) => panic!("{e}\n{e:?}"),
     }
 }

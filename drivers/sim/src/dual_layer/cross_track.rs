@@ -37,11 +37,7 @@ impl CrossTrack {
         let groove = self.share(half, offset);
         let mark = self.share(h.min(half), offset);
         let on_land = self.land_half_width(layer, h);
-        let over = if on_land > half {
-            self.share(on_land.min(0.5 * self.pitch), offset) - groove
-        } else {
-            0.0
-        };
+        let over = if on_land > half { self.share(on_land.min(0.5 * self.pitch), offset) - groove } else { 0.0 };
         let beside = self.share(half, offset - self.pitch) + self.share(half, offset + self.pitch);
         let land = 1.0 - groove - beside - over;
         layer.mark.r.scale(mark)
@@ -90,8 +86,7 @@ impl CrossTrack {
         // Share of the pupil where one first order meets the zero order: two unit circles whose
         // middles are `1 / orders` pupil radii apart.
         let d = (1.0 / self.orders).min(2.0);
-        let overlap =
-            2.0 / pi * ((0.5 * d).acos() - 0.5 * d * (1.0 - 0.25 * d * d).max(0.0).sqrt());
+        let overlap = 2.0 / pi * ((0.5 * d).acos() - 0.5 * d * (1.0 - 0.25 * d * d).max(0.0).sqrt());
         // |zero + first e^{+-i x}|^2 differ by 4 Im(zero* first) sin x; peak-to-peak is twice that.
         let cross = (zero.conj() * first).im;
         let mean = zero.norm_sqr() + 2.0 * overlap * first.norm_sqr();
@@ -102,9 +97,6 @@ impl CrossTrack {
 /// Error function, 1.5e-7 (Abramowitz and Stegun 7.1.26).
 fn erf(x: f64) -> f64 {
     let t = 1.0 / (1.0 + 0.327_591_1 * x.abs());
-    let p = t
-        * (0.254_829_592
-            + t * (-0.284_496_736
-                + t * (1.421_413_741 + t * (-1.453_152_027 + t * 1.061_405_429))));
+    let p = t * (0.254_829_592 + t * (-0.284_496_736 + t * (1.421_413_741 + t * (-1.453_152_027 + t * 1.061_405_429))));
     (1.0 - p * (-x * x).exp()).copysign(x)
 }

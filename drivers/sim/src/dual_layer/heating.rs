@@ -43,29 +43,18 @@ pub fn writing(medium: &DualLayer, layer: usize) -> Result<WriteOptics, StackErr
     let incident = optics.incident(layer);
     let profile = standing_wave(medium.wavelength, unit, from, to)?;
     let solid = |m: Material, t: f64| Layer::new(t, m.conductivity, m.capacity);
-    let mut layers = vec![
-        solid(from, REACH),
-        solid(unit.dye.unrecorded, unit.groove_dye),
-    ];
+    let mut layers = vec![solid(from, REACH), solid(unit.dye.unrecorded, unit.groove_dye)];
     if let Some(b) = unit.barrier {
         layers.push(solid(b.material, b.thickness));
     }
     let metal = layers.len();
     let r = unit.reflector;
-    layers.push(Layer::metal(
-        r.thickness,
-        r.material.conductivity,
-        r.material.capacity,
-    ));
+    layers.push(Layer::metal(r.thickness, r.material.conductivity, r.material.capacity));
     layers.push(solid(to, REACH));
     Ok(WriteOptics {
         body: Body { layers },
         deposits: vec![
-            Deposit {
-                layer: 1,
-                fraction: incident * groove.dye,
-                profile: Profile::Samples(profile),
-            },
+            Deposit { layer: 1, fraction: incident * groove.dye, profile: Profile::Samples(profile) },
             Deposit::uniform(metal, incident * groove.metal),
         ],
         dye: 1,
@@ -76,19 +65,11 @@ pub fn writing(medium: &DualLayer, layer: usize) -> Result<WriteOptics, StackErr
 }
 
 /// Absorption along the depth of the dye in the groove, relative.
-fn standing_wave(
-    wavelength: f64,
-    unit: &Unit,
-    from: Material,
-    to: Material,
-) -> Result<Vec<f64>, StackError> {
+fn standing_wave(wavelength: f64, unit: &Unit, from: Material, to: Material) -> Result<Vec<f64>, StackError> {
     let mut films = unit.films(unit.groove_dye, false);
     // A trace of absorption, so that a dye that absorbs nothing still has a profile.
     let index = c64(films[0].index.re, films[0].index.im.max(1e-9));
-    let slice = Film {
-        index,
-        thickness: films[0].thickness / SLICES as f64,
-    };
+    let slice = Film { index, thickness: films[0].thickness / SLICES as f64 };
     films.splice(0..1, [slice; SLICES]);
     let stack = Stack::new(from.index.re, films, to.index)?;
     let mut a = vec![0.0; stack.films().len()];

@@ -17,10 +17,7 @@ pub const fn recommended(layer: usize) -> (Strategy, WritePower) {
                 last: 12,
                 end: [[-39, -39, -39], [-32, -32, -32], [-37, -37, -36]],
             },
-            WritePower {
-                peak: 12.28e-3,
-                bias: 0.7e-3,
-            },
+            WritePower { peak: 12.28e-3, bias: 0.7e-3 },
         )
     } else {
         (
@@ -31,10 +28,7 @@ pub const fn recommended(layer: usize) -> (Strategy, WritePower) {
                 last: 12,
                 end: [[-42, -42, -42], [-35, -35, -35], [-41, -41, -40]],
             },
-            WritePower {
-                peak: 22.76e-3,
-                bias: 1.0e-3,
-            },
+            WritePower { peak: 22.76e-3, bias: 1.0e-3 },
         )
     }
 }
@@ -54,9 +48,6 @@ pub const fn recommended_matched(layer: usize) -> (Strategy, WritePower) {
             last: 12,
             end: [[-39, -39, -39], [-31, -31, -31], [-34, -34, -34]],
         },
-        WritePower {
-            peak: 13.45e-3,
-            bias: 1.0e-3,
-        },
+        WritePower { peak: 13.45e-3, bias: 1.0e-3 },
     )
 }

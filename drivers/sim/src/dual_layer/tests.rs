@@ -53,12 +53,7 @@ fn modulation_is_interference_not_absorption() {
     for layer in [o.l0, o.l1] {
         assert!(layer.mark.reflectance > layer.groove.reflectance);
         let mut in_phase = layer;
-        for p in [
-            &mut in_phase.land,
-            &mut in_phase.groove,
-            &mut in_phase.mark,
-            &mut in_phase.land_mark,
-        ] {
+        for p in [&mut in_phase.land, &mut in_phase.groove, &mut in_phase.mark, &mut in_phase.land_mark] {
             p.r = C64::from(p.r.abs());
         }
         assert!(x.modulation(&in_phase, NOMINAL_HALF_WIDTH) < 0.0);
@@ -103,13 +98,7 @@ fn heat_sources_are_the_absorbed_light() {
         let total: f64 = w.deposits.iter().map(|d| d.fraction).sum();
         let groove = o.layer(l).groove;
         assert!((total - o.incident(l) * (groove.dye + groove.metal)).abs() < 1e-12);
-        let g = w.response(
-            x.spot_radius,
-            &Resolution {
-                duration: 0.2e-6,
-                ..Resolution::STANDARD
-            },
-        );
+        let g = w.response(x.spot_radius, &Resolution { duration: 0.2e-6, ..Resolution::STANDARD });
         assert!(g.balance_error() < 1e-9);
     }
 }
@@ -119,10 +108,7 @@ fn a_slow_film_matches_the_power_of_the_layers() {
     // Claim A1: power in the dye at the threshold, second layer over first.
     let threshold = |m: &DualLayer, l: usize| {
         let w = writing(m, l).unwrap();
-        let res = Resolution {
-            duration: 0.2e-6,
-            ..Resolution::STANDARD
-        };
+        let res = Resolution { duration: 0.2e-6, ..Resolution::STANDARD };
         let g = w.response(m.cross_track(0.65).spot_radius, &res);
         [40e-9, 150e-9].map(|t| w.incident * w.dye_share / g.static_pulse(t))
     };

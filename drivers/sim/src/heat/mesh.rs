@@ -34,10 +34,7 @@ impl Mesh {
                 graded(l.thickness, res.dz, res.growth)
             } else {
                 let half = graded(0.5 * l.thickness, res.dz, res.growth);
-                half.iter()
-                    .copied()
-                    .chain(half.iter().rev().copied())
-                    .collect()
+                half.iter().copied().chain(half.iter().rev().copied()).collect()
             };
             layer.extend(core::iter::repeat_n(i, rows.len()));
             dz.extend(rows);
@@ -51,17 +48,8 @@ impl Mesh {
             faces.push(at);
         }
         let centres = faces.windows(2).map(|w| 0.5 * (w[0] + w[1])).collect();
-        let areas = faces
-            .windows(2)
-            .map(|w| core::f64::consts::PI * (w[1] * w[1] - w[0] * w[0]))
-            .collect();
-        Self {
-            layer,
-            dz,
-            faces,
-            centres,
-            areas,
-        }
+        let areas = faces.windows(2).map(|w| core::f64::consts::PI * (w[1] * w[1] - w[0] * w[0])).collect();
+        Self { layer, dz, faces, centres, areas }
     }
 
     /// Number of rows (z).

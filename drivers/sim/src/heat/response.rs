@@ -20,13 +20,7 @@ impl ImpulseResponse {
     /// Solves the heat equation for a Gaussian flash of 1/e^2 radius `spot_radius` metres, and
     /// records the mean temperature of layer `film`.
     #[must_use]
-    pub fn compute(
-        body: &Body,
-        deposits: &[Deposit],
-        film: usize,
-        spot_radius: f64,
-        res: &Resolution,
-    ) -> Self {
+    pub fn compute(body: &Body, deposits: &[Deposit], film: usize, spot_radius: f64, res: &Resolution) -> Self {
         let mesh = Mesh::new(body, res);
         let n = mesh.columns();
         let mut solver = Solver::new(body, mesh);
@@ -97,10 +91,7 @@ impl ImpulseResponse {
     /// The response as if every joule were `factor` joules: for another absorbed fraction.
     #[must_use]
     pub fn scaled(&self, factor: f64) -> Self {
-        Self {
-            rise: self.rise.iter().map(|v| v * factor).collect(),
-            ..self.clone()
-        }
+        Self { rise: self.rise.iter().map(|v| v * factor).collect(), ..self.clone() }
     }
 
     /// `G(r, t)` in K/J; zero before the flash and after the end.
@@ -109,10 +100,7 @@ impl ImpulseResponse {
         if t < 0.0 || t > self.duration() {
             return 0.0;
         }
-        let i = self
-            .time
-            .partition_point(|&s| s <= t)
-            .clamp(1, self.time.len() - 1);
+        let i = self.time.partition_point(|&s| s <= t).clamp(1, self.time.len() - 1);
         let f = (t - self.time[i - 1]) / (self.time[i] - self.time[i - 1]);
         let (a, b) = (self.profile(i - 1, r), self.profile(i, r));
         a + (b - a) * f

@@ -64,11 +64,7 @@ impl Solver {
         let across = (0..rows.saturating_sub(1))
             .map(|i| {
                 let half = |j: usize| 0.5 * mesh.dz[j] / prop(j).conductivity;
-                let border = if mesh.layer[i] == mesh.layer[i + 1] {
-                    0.0
-                } else {
-                    prop(i).interface_resistance
-                };
+                let border = if mesh.layer[i] == mesh.layer[i + 1] { 0.0 } else { prop(i).interface_resistance };
                 1.0 / (half(i) + half(i + 1) + border)
             })
             .collect();
@@ -76,25 +72,16 @@ impl Solver {
         let radial = (0..n)
             .map(|j| {
                 let link = |a: usize, b: usize| {
-                    core::f64::consts::TAU * mesh.faces[b]
-                        / (mesh.centres[b] - mesh.centres[a])
-                        / mesh.areas[j]
+                    core::f64::consts::TAU * mesh.faces[b] / (mesh.centres[b] - mesh.centres[a]) / mesh.areas[j]
                 };
-                (
-                    if j == 0 { 0.0 } else { link(j - 1, j) },
-                    if j + 1 == n { 0.0 } else { link(j, j + 1) },
-                )
+                (if j == 0 { 0.0 } else { link(j - 1, j) }, if j + 1 == n { 0.0 } else { link(j, j + 1) })
             })
             .collect();
         let cells = rows * n;
         Self {
             capacity,
             across,
-            diffusivity: body
-                .layers
-                .iter()
-                .map(|l| l.conductivity / l.capacity)
-                .collect(),
+            diffusivity: body.layers.iter().map(|l| l.conductivity / l.capacity).collect(),
             radial,
             field: vec![0.0; cells],
             scratch: vec![0.0; cells],
@@ -129,12 +116,7 @@ impl Solver {
     pub fn energy(&self) -> f64 {
         (0..self.mesh.rows())
             .map(|i| {
-                let s: f64 = self
-                    .row(i)
-                    .iter()
-                    .zip(&self.mesh.areas)
-                    .map(|(t, a)| t * a)
-                    .sum();
+                let s: f64 = self.row(i).iter().zip(&self.mesh.areas).map(|(t, a)| t * a).sum();
                 s * self.capacity[i]
             })
             .sum()
@@ -146,25 +128,12 @@ impl Solver {
         let radial = self
             .diffusivity
             .iter()
-            .map(|a| {
-                factor(
-                    self.radial
-                        .iter()
-                        .map(|(lo, up)| (a * dt * lo, a * dt * up)),
-                )
-            })
+            .map(|a| factor(self.radial.iter().map(|(lo, up)| (a * dt * lo, a * dt * up))))
             .collect();
         let rows = self.mesh.rows();
         let axial = factor((0..rows).map(|i| {
             let c = dt / self.capacity[i];
-            (
-                if i == 0 { 0.0 } else { c * self.across[i - 1] },
-                if i + 1 == rows {
-                    0.0
-                } else {
-                    c * self.across[i]
-                },
-            )
+            (if i == 0 { 0.0 } else { c * self.across[i - 1] }, if i + 1 == rows { 0.0 } else { c * self.across[i] })
         }));
         Factors { dt, radial, axial }
     }
@@ -196,11 +165,7 @@ fn euler(field: &mut [f64], n: usize, layer: &[usize], f: &Factors) {
     let mut rows = field.chunks_exact_mut(4 * n);
     let mut i = 0;
     for block in rows.by_ref() {
-        radial4(
-            block,
-            n,
-            core::array::from_fn(|l| &f.radial[layer[i + l]][..n]),
-        );
+        radial4(block, n, core::array::from_fn(|l| &f.radial[layer[i + l]][..n]));
         i += 4;
     }
     for row in rows.into_remainder().chunks_exact_mut(n) {

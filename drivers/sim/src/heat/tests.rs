@@ -18,27 +18,15 @@ fn disc(metal: f64, k: f64) -> Body {
 /// `erf` to 1.5e-7 (Abramowitz and Stegun 7.1.26).
 fn erf(x: f64) -> f64 {
     let t = 1.0 / (1.0 + 0.327_591_1 * x.abs());
-    let p = t
-        * (0.254_829_592
-            + t * (-0.284_496_736
-                + t * (1.421_413_741 + t * (-1.453_152_027 + t * 1.061_405_429))));
+    let p = t * (0.254_829_592 + t * (-0.284_496_736 + t * (1.421_413_741 + t * (-1.453_152_027 + t * 1.061_405_429))));
     (1.0 - p * (-x * x).exp()).copysign(x)
 }
 
 #[test]
 fn homogeneous_body_follows_the_closed_form() {
     let (k, c) = (0.2, 1.5e6);
-    let body = Body {
-        layers: vec![
-            Layer::new(6e-6, k, c),
-            Layer::new(DYE, k, c),
-            Layer::new(6e-6, k, c),
-        ],
-    };
-    let res = Resolution {
-        duration: 1.5e-6,
-        ..Resolution::STANDARD
-    };
+    let body = Body { layers: vec![Layer::new(6e-6, k, c), Layer::new(DYE, k, c), Layer::new(6e-6, k, c)] };
+    let res = Resolution { duration: 1.5e-6, ..Resolution::STANDARD };
     let g = ImpulseResponse::compute(&body, &[Deposit::uniform(1, 1.0)], 1, W, &res);
     assert!(g.balance_error() < 1e-9, "{:e}", g.balance_error());
     let a = k / c;
@@ -76,10 +64,7 @@ fn converges_in_cells_and_steps() {
     let body = disc(12e-9, 100.0);
     let dep = [Deposit::uniform(1, 1.0)];
     let run = |res: &Resolution| ImpulseResponse::compute(&body, &dep, 1, W, res);
-    let short = Resolution {
-        duration: 0.4e-6,
-        ..Resolution::STANDARD
-    };
+    let short = Resolution { duration: 0.4e-6, ..Resolution::STANDARD };
     let coarse = Resolution {
         dz: 2.0 * short.dz,
         dr: 2.0 * short.dr,
@@ -100,8 +85,7 @@ fn converges_in_cells_and_steps() {
 #[test]
 fn a_thick_reflector_costs_power_and_more_for_long_pulses() {
     let dep = [Deposit::uniform(1, 1.0)];
-    let run =
-        |m: f64, k: f64| ImpulseResponse::compute(&disc(m, k), &dep, 1, W, &Resolution::STANDARD);
+    let run = |m: f64, k: f64| ImpulseResponse::compute(&disc(m, k), &dep, 1, W, &Resolution::STANDARD);
     let (l0, l1) = (run(12e-9, 100.0), run(120e-9, 200.0));
     let ratio = |t: f64| l0.static_pulse(t) / l1.static_pulse(t);
     let (short, long) = (ratio(40e-9), ratio(150e-9));

@@ -8,11 +8,7 @@ pub(super) const LANES: usize = 4;
 const ROUND: f64 = 6_755_399_441_055_744.0;
 
 /// pi/2 in three parts (Cody and Waite), exact products for the small multiples that occur here.
-const PIO2: [f64; 3] = [
-    1.570_796_251_296_997,
-    7.549_789_415_861_596e-8,
-    5.390_302_529_957_765e-15,
-];
+const PIO2: [f64; 3] = [1.570_796_251_296_997, 7.549_789_415_861_596e-8, 5.390_302_529_957_765e-15];
 /// ln 2 in two parts.
 const LN2: [f64; 2] = [6.931_471_803_691_238e-1, 1.908_214_929_270_587_7e-10];
 
@@ -105,10 +101,7 @@ mod tests {
             let x = (f64::from(i) - 1500.0) * 0.0173;
             let y = f64::from(i % 37) * 0.31;
             let (re, im) = cis(&[x, -x, 0.5 * x, 3.0 * x], &[y, 0.0, -0.1 * y, 2.0 * y]);
-            for (l, (a, b)) in [(x, y), (-x, 0.0), (0.5 * x, -0.1 * y), (3.0 * x, 2.0 * y)]
-                .into_iter()
-                .enumerate()
-            {
+            for (l, (a, b)) in [(x, y), (-x, 0.0), (0.5 * x, -0.1 * y), (3.0 * x, 2.0 * y)].into_iter().enumerate() {
                 let m = (-b).exp();
                 worst = worst.max((re[l] - m * a.cos()).abs() / m);
                 worst = worst.max((im[l] - m * a.sin()).abs() / m);

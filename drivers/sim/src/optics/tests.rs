@@ -3,10 +3,7 @@ use super::*;
 const NM: f64 = 1e-9;
 
 fn film(re: f64, im: f64, nm: f64) -> Film {
-    Film {
-        index: c64(re, im),
-        thickness: nm * NM,
-    }
+    Film { index: c64(re, im), thickness: nm * NM }
 }
 
 /// xorshift: the tests need varied stacks, not good randomness.
@@ -28,12 +25,7 @@ fn random_stack(rng: &mut Rng, absorbing: bool) -> Stack {
             film(0.1 + 3.0 * rng.next(), k, 200.0 * rng.next())
         })
         .collect();
-    Stack::new(
-        1.0 + rng.next(),
-        films,
-        c64(2.0 + rng.next(), if absorbing { 0.3 } else { 0.0 }),
-    )
-    .unwrap()
+    Stack::new(1.0 + rng.next(), films, c64(2.0 + rng.next(), if absorbing { 0.3 } else { 0.0 })).unwrap()
 }
 
 /// Fresnel coefficients at normal incidence.
@@ -58,12 +50,7 @@ fn one_film_is_airy() {
 
 #[test]
 fn two_films_are_airy_of_airy() {
-    let (n0, n1, n2, n3) = (
-        c64(1.58, 0.0),
-        c64(2.4, 0.05),
-        c64(0.14, 4.0),
-        c64(1.5, 0.0),
-    );
+    let (n0, n1, n2, n3) = (c64(1.58, 0.0), c64(2.4, 0.05), c64(0.14, 4.0), c64(1.5, 0.0));
     let (d1, d2) = (110.0, 15.0);
     let ph = |n: C64, d: f64| (C64::I * n.scale(2.0 * TAU * d / 650.0)).exp();
     let (e1, e2) = (ph(n1, d1), ph(n2, d2));
@@ -115,12 +102,7 @@ fn absorption_is_the_local_heating() {
     let cut = Stack::new(1.58, films, c64(1.58, 0.0)).unwrap();
     let mut a = vec![0.0; slices + 1];
     cut.absorption(650.0 * NM, 0.0, Polarisation::S, &mut a);
-    let whole = Stack::new(
-        1.58,
-        vec![film(n, k, 100.0), film(0.14, 4.0, 60.0)],
-        c64(1.58, 0.0),
-    )
-    .unwrap();
+    let whole = Stack::new(1.58, vec![film(n, k, 100.0), film(0.14, 4.0, 60.0)], c64(1.58, 0.0)).unwrap();
     let mut b = [0.0; 2];
     let amp = whole.absorption(650.0 * NM, 0.0, Polarisation::S, &mut b);
     assert!((a[..slices].iter().sum::<f64>() - b[0]).abs() < 1e-10);
@@ -136,12 +118,7 @@ fn phase_change_stack_of_the_published_comparison() {
     // Polycarbonate | ZnS-SiO2 80 | GeSbTe 20 | ZnS-SiO2 20 | Ag 120 | polycarbonate, nm: the stack
     // on which tmm, tmm_fast and oxiphoton agree on R = 0.007232 at 650 nm. That comparison does
     // not print its indices; these round ones are the set that gives its number.
-    let films = vec![
-        film(2.1, 0.0, 80.0),
-        film(4.2, 1.9, 20.0),
-        film(2.1, 0.0, 20.0),
-        film(0.06, 4.2, 120.0),
-    ];
+    let films = vec![film(2.1, 0.0, 80.0), film(4.2, 1.9, 20.0), film(2.1, 0.0, 20.0), film(0.06, 4.2, 120.0)];
     let s = Stack::new(1.58, films, c64(1.58, 0.0)).unwrap();
     assert!((s.normal(650.0 * NM).reflectance - 0.007232).abs() < 1e-6);
 }

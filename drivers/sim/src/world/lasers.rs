@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 
 use disc_hal::hal::{
-    AbortCause, Error, ErrorKind, Few, Hertz, LaserArraySpec, LaserStatus, Microwatts, Nanojoules, Nanometres,
-    Outcome, Outputs, Part, Result, ShotClock, ShotId, ShotPlan, SourceRole, SourceSpec, WriteStrategy,
+    AbortCause, Error, ErrorKind, Few, Hertz, LaserArraySpec, LaserStatus, Microwatts, Nanojoules, Nanometres, Outcome,
+    Outputs, Part, Result, ShotClock, ShotId, ShotPlan, SourceRole, SourceSpec, WriteStrategy,
 };
 
 /// Run lengths that a shot can hold.

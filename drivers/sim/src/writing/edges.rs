@@ -67,10 +67,7 @@ impl Pattern {
             starts[i] = starts[i - 1] + i32::from(runs[i - 1]) * SLOTS;
         }
         let zero = starts[origin];
-        Self {
-            runs,
-            starts: starts.map(|s| s - zero),
-        }
+        Self { runs, starts: starts.map(|s| s - zero) }
     }
 
     fn pulses(&self, strategy: &Strategy) -> Vec<(i32, i32)> {
@@ -78,11 +75,7 @@ impl Pattern {
         for i in [0, 2, 4] {
             let before = if i == 0 { 5 } else { self.runs[i - 1] };
             let p = strategy.pulses(before, self.runs[i], self.runs[i + 1]);
-            all.extend(
-                p.spans()
-                    .iter()
-                    .map(|&(s, e)| (s + self.starts[i], e + self.starts[i])),
-            );
+            all.extend(p.spans().iter().map(|&(s, e)| (s + self.starts[i], e + self.starts[i])));
         }
         all
     }
@@ -90,22 +83,13 @@ impl Pattern {
 
 /// Highest rise per watt of pulses at a place, and that of the bias at the same moment. `mean` is
 /// the duty of the unknown earlier marks, and where they end.
-fn highest(
-    kernel: &Kernel,
-    pulses: &[(i32, i32)],
-    mean: (f32, i32),
-    place: i32,
-    side: usize,
-) -> (f32, f32) {
+fn highest(kernel: &Kernel, pulses: &[(i32, i32)], mean: (f32, i32), place: i32, side: usize) -> (f32, f32) {
     let both = |lag: i32| {
         let now = place + lag;
         let last = pulses.partition_point(|p| p.0 < now);
         let near = pulses[..last].iter().map(|&(s, e)| (now - s, now - e));
         let far = core::iter::once((kernel.memory(), now - mean.1));
-        (
-            kernel.rise(side, lag, near) + mean.0 * kernel.rise(side, lag, far),
-            kernel.steady(side, lag),
-        )
+        (kernel.rise(side, lag, near) + mean.0 * kernel.rise(side, lag, far), kernel.steady(side, lag))
     };
     let value = |lag: i32| {
         let (m, b) = both(lag);
@@ -123,10 +107,7 @@ impl EdgeTable {
         let profile = |pattern: &Pattern, inward: i32| {
             let pulses = pattern.pulses(strategy);
             let mean = (duty, pattern.starts[0] - MEAN_ENDS * SLOTS);
-            let mut p = Profile {
-                pulses: [0.0; PLACES],
-                bias: [0.0; PLACES],
-            };
+            let mut p = Profile { pulses: [0.0; PLACES], bias: [0.0; PLACES] };
             for i in 0..PLACES {
                 // Place 0 is the innermost.
                 let place = inward * (INSIDE - i as i32) * PLACE_STEP;
@@ -171,17 +152,12 @@ impl EdgeTable {
         let edge = |p: &Profile, outward: f64| {
             let y: [f64; PLACES] = core::array::from_fn(|i| excess(p.pulses[i], p.bias[i]));
             // Start from the hottest place inside the mark.
-            let top = (0..=INSIDE as usize)
-                .max_by(|&a, &b| y[a].total_cmp(&y[b]))
-                .unwrap_or(0);
+            let top = (0..=INSIDE as usize).max_by(|&a, &b| y[a].total_cmp(&y[b])).unwrap_or(0);
             if y[top] <= 0.0 {
                 return f32::NAN;
             }
             match crossing(&y, top, 1) {
-                Some(i) => {
-                    (outward * (i - f64::from(INSIDE)) * f64::from(PLACE_STEP) / f64::from(SLOTS))
-                        as f32
-                }
+                Some(i) => (outward * (i - f64::from(INSIDE)) * f64::from(PLACE_STEP) / f64::from(SLOTS)) as f32,
                 None => f32::INFINITY,
             }
         };
@@ -191,9 +167,7 @@ impl EdgeTable {
             half_width: [f32::NAN; 16],
             peak_rise: [0.0; 16],
         };
-        let solved = |table: &[Profile], outward: f64| -> Vec<f32> {
-            table.iter().map(|p| edge(p, outward)).collect()
-        };
+        let solved = |table: &[Profile], outward: f64| -> Vec<f32> { table.iter().map(|p| edge(p, outward)).collect() };
         let (lead, trail) = (solved(&self.lead, -1.0), solved(&self.trail, 1.0));
         for a in 0..16 {
             let ra = nearest(a);
@@ -208,8 +182,7 @@ impl EdgeTable {
                     }
                 }
             }
-            let y: [f64; SIDES] =
-                core::array::from_fn(|s| excess(self.width[ra][s].0, self.width[ra][s].1));
+            let y: [f64; SIDES] = core::array::from_fn(|s| excess(self.width[ra][s].0, self.width[ra][s].1));
             out.peak_rise[a] = (y[0] + threshold) as f32;
             if y[0] > 0.0 {
                 let w = crossing(&y, 0, 1).unwrap_or(SIDES as f64 - 1.0);
@@ -266,13 +239,7 @@ impl SolvedEdges {
     /// one.
     #[inline]
     #[must_use]
-    pub fn lead(
-        &self,
-        previous_mark: u8,
-        previous_space: u8,
-        mark: u8,
-        next_space: u8,
-    ) -> Option<f32> {
+    pub fn lead(&self, previous_mark: u8, previous_space: u8, mark: u8, next_space: u8) -> Option<f32> {
         let v = self.lead[lead_index(previous_mark, previous_space, mark, next_space)];
         v.is_finite().then_some(v)
     }
@@ -288,13 +255,7 @@ impl SolvedEdges {
 
     /// The leading edge, with the reason if there is none.
     #[must_use]
-    pub fn lead_edge(
-        &self,
-        previous_mark: u8,
-        previous_space: u8,
-        mark: u8,
-        next_space: u8,
-    ) -> Edge {
+    pub fn lead_edge(&self, previous_mark: u8, previous_space: u8, mark: u8, next_space: u8) -> Edge {
         edge(self.lead[lead_index(previous_mark, previous_space, mark, next_space)])
     }
 

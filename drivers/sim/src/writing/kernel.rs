@@ -69,9 +69,7 @@ impl Kernel {
         Self {
             ages,
             axis: plane(0.0, ages),
-            sides: (1..SIDES)
-                .map(|s| plane(s as f64 * SIDE_STEP, SIDE_AGES.min(ages)))
-                .collect(),
+            sides: (1..SIDES).map(|s| plane(s as f64 * SIDE_STEP, SIDE_AGES.min(ages))).collect(),
             slot,
             velocity,
         }
@@ -110,36 +108,20 @@ impl Kernel {
         }
         let row = SIDE_AGES.min(self.ages);
         let near = self.sides[side - 1][l * (row + 1) + u.clamp(0, row as i32) as usize];
-        if u > row as i32 {
-            near + self.sum(l, u) - self.sum(l, row as i32)
-        } else {
-            near
-        }
+        if u > row as i32 { near + self.sum(l, u) - self.sum(l, row as i32) } else { near }
     }
 
     /// Rise in K/W at one moment, `lag` slots after the spot's middle has passed, under pulses that
     /// began and ended the given slots ago. The lag must be in range.
     #[inline]
-    pub(super) fn rise(
-        &self,
-        side: usize,
-        lag: i32,
-        pulses: impl Iterator<Item = (i32, i32)> + Clone,
-    ) -> f32 {
+    pub(super) fn rise(&self, side: usize, lag: i32, pulses: impl Iterator<Item = (i32, i32)> + Clone) -> f32 {
         let q = lag - FIRST_LAG;
         let l = (q / LAG_STEP) as usize;
         let plane = |l: usize| -> f32 {
-            pulses
-                .clone()
-                .map(|(s, e)| self.sum_side(side, l, s) - self.sum_side(side, l, e))
-                .sum()
+            pulses.clone().map(|(s, e)| self.sum_side(side, l, s) - self.sum_side(side, l, e)).sum()
         };
         // The response is smooth along the track: between two planes their mean serves.
-        if q % LAG_STEP == 0 {
-            plane(l)
-        } else {
-            0.5 * (plane(l) + plane(l + 1))
-        }
+        if q % LAG_STEP == 0 { plane(l) } else { 0.5 * (plane(l) + plane(l + 1)) }
     }
 
     /// Rise in K/W under a steady watt.
@@ -150,10 +132,7 @@ impl Kernel {
     /// The lag at which a temperature is highest. Under pulses the temperature has a sharp peak at
     /// the end of each pulse and a flat one later where heat arrives by conduction: so the search
     /// starts from the ends of the pulses and climbs.
-    pub(super) fn hottest(
-        ends: impl Iterator<Item = i32>,
-        value: impl Fn(i32) -> f64,
-    ) -> (i32, f64) {
+    pub(super) fn hottest(ends: impl Iterator<Item = i32>, value: impl Fn(i32) -> f64) -> (i32, f64) {
         let mut best = (FIRST_LAG, f64::MIN);
         let mut second = best;
         for lag in ends.filter(|l| (FIRST_LAG..=LAST_LAG).contains(l)) {
@@ -169,11 +148,7 @@ impl Kernel {
             for step in [8, 3, 1] {
                 loop {
                     let next = lag + step;
-                    let v = if next <= LAST_LAG {
-                        value(next)
-                    } else {
-                        f64::MIN
-                    };
+                    let v = if next <= LAST_LAG { value(next) } else { f64::MIN };
                     if v <= top {
                         break;
                     }

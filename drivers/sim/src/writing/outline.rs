@@ -39,11 +39,7 @@ impl<'k> Train<'k> {
             }
             at += i32::from(run) * SLOTS;
         }
-        Self {
-            kernel,
-            power,
-            pulses,
-        }
+        Self { kernel, power, pulses }
     }
 
     /// Highest rise in K that a place (slots of T/32 along the track, `side` steps of 50 nm beside
@@ -56,17 +52,12 @@ impl<'k> Train<'k> {
             let old = now - self.kernel.memory();
             let first = self.pulses.partition_point(|p| p.1 <= old);
             let last = self.pulses.partition_point(|p| p.0 < now);
-            let ages = self.pulses[first..last.max(first)]
-                .iter()
-                .map(|&(s, e)| (now - s, now - e));
+            let ages = self.pulses[first..last.max(first)].iter().map(|&(s, e)| (now - s, now - e));
             pulse * f64::from(self.kernel.rise(side, lag, ages))
                 + self.power.bias * f64::from(self.kernel.steady(side, lag))
         };
         let near = self.pulses.partition_point(|p| p.1 < place - 4 * SLOTS);
-        let ends = self.pulses[near..]
-            .iter()
-            .map(|p| p.1 - place)
-            .take_while(|&lag| lag < 8 * SLOTS);
+        let ends = self.pulses[near..].iter().map(|p| p.1 - place).take_while(|&lag| lag < 8 * SLOTS);
         // Also at even times: the bias alone has no pulse ends.
         Kernel::hottest(ends.chain((-96..256).step_by(16)), value).1
     }
@@ -99,14 +90,12 @@ impl<'k> Train<'k> {
                     }
                     None
                 };
-                let sides: [f64; SIDES] =
-                    core::array::from_fn(|s| self.peak_rise(mid, s) - threshold);
+                let sides: [f64; SIDES] = core::array::from_fn(|s| self.peak_rise(mid, s) - threshold);
                 out.push(match (edge(-1), edge(1)) {
                     (Some(a), Some(b)) => Some(MarkOutline {
                         lead: a / f64::from(SLOTS),
                         trail: b / f64::from(SLOTS),
-                        half_width: crossing(&sides, 0, 1).unwrap_or(SIDES as f64 - 1.0)
-                            * SIDE_STEP,
+                        half_width: crossing(&sides, 0, 1).unwrap_or(SIDES as f64 - 1.0) * SIDE_STEP,
                     }),
                     _ => None,
                 });

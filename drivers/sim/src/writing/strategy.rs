@@ -97,12 +97,7 @@ impl Strategy {
     pub fn duty(&self) -> f64 {
         let (mut on, mut all) = (0.0, 0.0);
         for (&run, &p) in super::RUNS.iter().zip(&super::RUN_SHARES) {
-            let spans: i32 = self
-                .pulses(5, run, 5)
-                .spans()
-                .iter()
-                .map(|s| s.1 - s.0)
-                .sum();
+            let spans: i32 = self.pulses(5, run, 5).spans().iter().map(|s| s.1 - s.0).sum();
             on += p * f64::from(spans);
             all += 2.0 * p * f64::from(run) * f64::from(SLOTS);
         }
@@ -114,32 +109,19 @@ impl Strategy {
 mod tests {
     use super::*;
 
-    const PLAIN: Strategy = Strategy {
-        start: [[20; 3]; 3],
-        first: [40; 3],
-        middle: 16,
-        last: 18,
-        end: [[-32; 3]; 3],
-    };
+    const PLAIN: Strategy = Strategy { start: [[20; 3]; 3], first: [40; 3], middle: 16, last: 18, end: [[-32; 3]; 3] };
 
     #[test]
     fn pulses_of_the_runs() {
         assert_eq!(PLAIN.pulses(5, 3, 5).spans(), &[(20, 60)]);
         assert_eq!(PLAIN.pulses(5, 4, 5).spans(), &[(20, 60), (78, 96)]);
-        assert_eq!(
-            PLAIN.pulses(5, 6, 5).spans(),
-            &[(20, 60), (80, 96), (112, 128), (142, 160)]
-        );
+        assert_eq!(PLAIN.pulses(5, 6, 5).spans(), &[(20, 60), (80, 96), (112, 128), (142, 160)]);
         assert_eq!(PLAIN.pulses(5, 14, 5).spans().len(), MAX_PULSES);
     }
 
     #[test]
     fn pulses_never_overlap() {
-        let wide = Strategy {
-            first: [100; 3],
-            middle: 40,
-            ..PLAIN
-        };
+        let wide = Strategy { first: [100; 3], middle: 40, ..PLAIN };
         for n in [3, 4, 5, 9, 14] {
             let p = wide.pulses(3, n, 3);
             assert!(p.spans().windows(2).all(|w| w[0].1 <= w[1].0));

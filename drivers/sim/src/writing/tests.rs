@@ -28,18 +28,13 @@ fn layer(l: usize) -> (ImpulseResponse, Kernel) {
 
 fn layer_of(medium: &DualLayer, l: usize) -> (ImpulseResponse, Kernel) {
     let w = medium.cross_track(0.65).spot_radius;
-    let g = writing(medium, l)
-        .unwrap()
-        .response(w, &Resolution::STANDARD);
+    let g = writing(medium, l).unwrap().response(w, &Resolution::STANDARD);
     let kernel = Kernel::new(&g, VELOCITY, CHANNEL_PERIOD);
     (g, kernel)
 }
 
 fn scaled(p: WritePower, f: f64) -> WritePower {
-    WritePower {
-        peak: p.peak * f,
-        ..p
-    }
+    WritePower { peak: p.peak * f, ..p }
 }
 
 #[test]
@@ -117,10 +112,7 @@ fn fast_edges_agree_with_the_whole_history() {
                 width = width.max((e.half_width - q.half_width).abs());
             }
             let rms = f64::sqrt(squares / n);
-            println!(
-                "L{l} at {f}: edges {rms:.4} T rms, {worst:.4} T max; half width {:.1} nm max",
-                width * 1e9
-            );
+            println!("L{l} at {f}: edges {rms:.4} T rms, {worst:.4} T max; half width {:.1} nm max", width * 1e9);
             assert!(rms < 0.01 && worst < 0.03, "L{l} at {f}: {rms} {worst}");
             // Near the threshold a kelvin is many nanometres of width.
             let allowed = if f < 1.0 { 50e-9 } else { 15e-9 };
@@ -142,10 +134,7 @@ fn recommended_strategies_put_the_edges_in_place() {
         let (mut worst, mut squares, mut n) = (0f32, 0f32, 0f32);
         for m in RUNS {
             for s in [3, 4, 5, 7] {
-                for e in [
-                    solved.lead(5, s, m, 5).unwrap(),
-                    solved.trail(5, m, s).unwrap(),
-                ] {
+                for e in [solved.lead(5, s, m, 5).unwrap(), solved.trail(5, m, s).unwrap()] {
                     worst = worst.max(e.abs());
                     squares += e * e;
                     n += 1.0;
@@ -193,15 +182,7 @@ fn too_little_power_leaves_no_mark_and_too_much_no_space() {
 #[test]
 fn reading_light_writes_nothing() {
     let (_, kernel) = layer(0);
-    let train = Train::new(
-        &kernel,
-        &recommended(0).0,
-        &[14, 14],
-        WritePower {
-            peak: 0.7e-3,
-            bias: 0.7e-3,
-        },
-    );
+    let train = Train::new(&kernel, &recommended(0).0, &[14, 14], WritePower { peak: 0.7e-3, bias: 0.7e-3 });
     let rise = train.peak_rise(14 * SLOTS, 0);
     assert!(rise > 5.0 && rise < 0.4 * RISE, "{rise}");
 }
