@@ -9,8 +9,6 @@ use disc_hal::media::Medium;
 use disc_hal::record::{Options, Session, Silent};
 use disc_hal::signal::{Calibration, QualityConfig, analyse};
 use disc_hal_sim::SimRig;
-use embedded_hal::delay::DelayNs;
-
 /// Sectors of each measurement.
 const SECTORS: u32 = 24;
 
@@ -45,15 +43,21 @@ fn main() -> Result<(), Box<dyn Error>> {
         let mut session = Session::open(rig.bench(), &medium, Options::default(), &mut silent)?;
         session.go_to_layer(layer)?;
         let strategy = description.write.strategy;
-        for percent in [75, 80, 85, 90, 95, 100, 105, 110, 115, 120, 125] {
+        for percent in [80, 85, 90, 95, 100, 105, 110, 115, 120, 125] {
             let peak = Microwatts(strategy.peak.0 * percent / 100);
             let place = session.write_file(layer, None, &data, 1, &strategy.with_peak(peak))?;
             let samples = capture(&mut session, place.first, rate)?;
             let mut config = QualityConfig::new(f64::from(rate.0), clock);
             config.calibration = Some(Calibration { dark_counts: 64.0, counts_per_reflectance: 100_000.0 });
-            let with = analyse(&samples, &config)?;
+            let with = match analyse(&samples, &config) {
+                Ok(quality) => quality,
+                Err(error) => {
+                    println!("{layer:5}  {:8.2}  {percent:3}  {error}", f64::from(peak.0) * 1e-3);
+                    continue;
+                }
+            };
             config.chain.equaliser = false;
-            let without = analyse(&samples, &config)?;
+            let without = analyse(&samples, &config).ok().and_then(|q| q.timing.jitter.total_percent);
             let show = |v: Option<f64>| v.map_or("-".into(), |v| format!("{v:.3}"));
             let j = &with.timing.jitter;
             println!(
@@ -66,7 +70,7 @@ fn main() -> Result<(), Box<dyn Error>> {
                 show(j.total_percent),
                 show(j.leading_percent),
                 show(j.trailing_percent),
-                show(without.timing.jitter.total_percent),
+                show(without),
             );
         }
         session.close()?;
