@@ -3,8 +3,9 @@
 //! `cargo bench --bench format`. Rates are of user data; 1x is the DVD reading speed of
 //! 1.385 MB/s (26.15625 Mbit/s of channel bits).
 
-use std::hint::black_box;
-use std::time::{Duration, Instant};
+use core::hint::black_box;
+use core::time::Duration;
+use std::time::Instant;
 
 use disc_hal::format::{
     BLOCK_BYTES, DecodeOptions, Decoder, EccBlock, Encoder, Erasures, Psn, SectorId, edc,
@@ -56,7 +57,9 @@ fn main() {
     let options = DecodeOptions::default();
 
     let mut block = clean.clone();
-    measure("ECC parity of a block", BLOCK_BYTES, || black_box(&mut block).add_parity());
+    measure("ECC parity of a block", BLOCK_BYTES, || {
+        black_box(&mut block).add_parity()
+    });
     measure("data frames and ECC of a block", BLOCK_BYTES, || {
         black_box(&mut block).fill(first, &main);
     });
@@ -80,7 +83,12 @@ fn main() {
     }
     measure("decoding, 4 errors in every row", BLOCK_BYTES, || {
         block.rows_mut().copy_from_slice(bad.rows());
-        assert!(black_box(&mut block).decode(&none, &options).report.is_good());
+        assert!(
+            black_box(&mut block)
+                .decode(&none, &options)
+                .report
+                .is_good()
+        );
     });
     let mut flags = Erasures::new();
     let mut bad = clean.clone();
@@ -90,7 +98,12 @@ fn main() {
     }
     measure("decoding, 16 rows erased", BLOCK_BYTES, || {
         block.rows_mut().copy_from_slice(bad.rows());
-        assert!(black_box(&mut block).decode(&flags, &options).report.is_good());
+        assert!(
+            black_box(&mut block)
+                .decode(&flags, &options)
+                .report
+                .is_good()
+        );
     });
 
     let mut encoder = Encoder::new();

@@ -7,18 +7,16 @@
 //! counted as bad too. What decides in the end is always the error detection code of
 //! each sector: a sector that fails it is not handed out.
 
-use super::columns::PO;
+use super::columns::{PI, PO};
 use super::ecc::{
     BLOCK_BYTES, BLOCK_SECTORS, DATA_ROWS, EccBlock, PI_CODE, PO_CODE, Pi, ROW_BYTES, ROW_DATA,
-    ROWS, sector_psn,
+    ROWS, gather, sector_psn,
 };
 use super::erasures::Erasures;
 use super::report::{Corrected, DecodeOptions, EccReport};
 use super::rs::ReedSolomon;
 use super::sector::{Psn, SECTOR_BYTES, SectorError, check_frame, main_data, read_id};
 
-/// Parity symbols of a row.
-const PI: usize = 10;
 /// Score of a row that could not be corrected; lower scores count the parity used up.
 const FAILED: u8 = PI as u8 + 1;
 /// Suspicious rows tried one at a time.
@@ -52,10 +50,11 @@ impl EccBlock {
         score: &mut [u8; ROWS],
         report: &mut EccReport,
     ) -> Option<Self> {
+        let rests = self.row_remainders();
         let mut received: Option<Self> = None;
         let mut erased = Vec::new();
         for (r, score) in score.iter_mut().enumerate() {
-            let rest = PI_CODE.remainder(&self.rows()[r]);
+            let rest = gather(&rests, r);
             if rest == 0 && !erasures.any(r) {
                 continue;
             }
@@ -270,9 +269,7 @@ impl State {
         let mut failed = Vec::new();
         let mut marked = Vec::new();
         for c in 0..ROW_BYTES {
-            let rest = rests
-                .iter()
-                .fold(0u128, |acc, row| acc << 8 | u128::from(row[c]));
+            let rest = gather(&rests, c);
             if rest == 0 {
                 continue;
             }
@@ -364,8 +361,9 @@ fn rows_again(
         &[]
     };
     let mut failed = 0;
+    let rests = block.row_remainders();
     for (r, row) in block.rows_mut().iter_mut().enumerate() {
-        let rest = PI_CODE.remainder(row);
+        let rest = gather(&rests, r);
         if rest == 0 {
             // Only where PO had a say is this news.
             let rewritten = match mode {

@@ -91,37 +91,43 @@ impl EccBlock {
 
     /// Computes inner and outer parity from the data bytes.
     pub fn add_parity(&mut self) {
-        let code = &*PI_CODE;
         let (data, parity) = self.rows.split_at_mut(DATA_ROWS);
-        for row in data.iter_mut() {
-            let rest = code.divide(&row[..ROW_DATA]);
-            row[ROW_DATA..].copy_from_slice(&Pi::unpack(rest));
+        let mut inner = [[0; ROWS]; columns::PI];
+        columns::inner_parity(data, &mut inner);
+        for (r, row) in data.iter_mut().enumerate() {
+            for (byte, column) in row[ROW_DATA..].iter_mut().zip(&inner) {
+                *byte = column[r];
+            }
         }
         // The codes commute: PO over all 182 columns gives the PI of the PO rows too.
         if let Some(parity) = parity.first_chunk_mut() {
-            columns::parity(data, parity);
+            columns::outer_parity(data, parity);
         }
     }
 
     /// Whether all 208 rows and all 182 columns are codewords.
     pub fn is_clean(&self) -> bool {
-        let code = &*PI_CODE;
-        self.rows
-            .iter()
-            .fold(0, |acc, row| acc | code.remainder(row))
-            == 0
-            && self
-                .column_remainders()
-                .as_flattened()
-                .iter()
-                .fold(0, |acc, b| acc | b)
-                == 0
+        let zero = |bytes: &[u8]| bytes.iter().fold(0, |acc, b| acc | b) == 0;
+        zero(self.row_remainders().as_flattened()) && zero(self.column_remainders().as_flattened())
+    }
+
+    /// Remainder of every row, the symbols of x^9 of all rows first; all zero if all are
+    /// codewords.
+    pub(crate) fn row_remainders(&self) -> [[u8; ROWS]; columns::PI] {
+        let mut rests = [[0; ROWS]; columns::PI];
+        columns::inner_parity(&self.rows[..], &mut rests);
+        for (r, row) in self.rows.iter().enumerate() {
+            for (rest, byte) in rests.iter_mut().zip(&row[ROW_DATA..]) {
+                rest[r] ^= byte;
+            }
+        }
+        rests
     }
 
     /// Remainder of every column, the symbol of x^15 first; all zero if all are codewords.
     pub(crate) fn column_remainders(&self) -> [[u8; ROW_BYTES]; PO] {
         let mut rests = [[0; ROW_BYTES]; PO];
-        columns::parity(&self.rows[..DATA_ROWS], &mut rests);
+        columns::outer_parity(&self.rows[..DATA_ROWS], &mut rests);
         for (rest, row) in rests.iter_mut().zip(&self.rows[DATA_ROWS..]) {
             for (r, b) in rest.iter_mut().zip(row) {
                 *r ^= b;
@@ -144,6 +150,13 @@ impl EccBlock {
     pub fn recorded(&self) -> impl Iterator<Item = &[u8; ROW_BYTES]> {
         (0..ROWS).map(|r| &self.rows[row_at(r)])
     }
+}
+
+/// Remainder number `n` out of those of all rows or columns.
+pub(crate) fn gather<const W: usize>(rests: &[[u8; W]], n: usize) -> u128 {
+    rests
+        .iter()
+        .fold(0, |acc, rest| acc << 8 | u128::from(rest[n]))
 }
 
 /// The block row which is recorded in place `r`, 0..208.

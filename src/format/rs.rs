@@ -128,16 +128,6 @@ impl<const N: usize, const R: usize> ReedSolomon<N, R> {
         rest
     }
 
-    /// The remainder of a whole codeword: zero if and only if it is one.
-    #[inline(always)]
-    pub(crate) fn remainder(&self, word: &[u8; N]) -> u128 {
-        let (message, parity) = word.split_at(N - R);
-        let parity = parity
-            .iter()
-            .fold(0u128, |acc, &b| acc << 8 | u128::from(b));
-        self.divide(message) ^ parity
-    }
-
     /// Bytes of a parity or remainder in codeword order.
     #[inline(always)]
     pub(crate) fn unpack(rest: u128) -> [u8; R] {
