@@ -3,6 +3,7 @@
 //! Channel bits are held as 16-bit words, first bit in the highest place; a 1 is a
 //! transition (NRZI). The tables are those of the standard, read from the data files.
 
+use core::hint::select_unpredictable;
 use std::sync::LazyLock;
 
 use super::sync;
@@ -12,7 +13,7 @@ pub(crate) const FRAME_DATA: usize = 91;
 /// Code words in a sync frame: two of the sync code, then the data.
 pub(crate) const FRAME_WORDS: usize = FRAME_DATA + 2;
 /// Bytes below this have a second code word in every state.
-const SUBSTITUTES: u8 = 88;
+const SUBSTITUTES: usize = 88;
 /// What the decoder looks at in the next word: bits 15 and 3.
 const LOOK_AHEAD: u16 = 0x8008;
 /// [`Decoding::byte`] answer for a word which is not in the code.
@@ -59,13 +60,13 @@ impl Code {
 #[derive(Debug)]
 pub(crate) struct Tables {
     pub(crate) main: [[Code; 256]; 4],
-    pub(crate) substitution: [[Code; SUBSTITUTES as usize]; 4],
+    pub(crate) substitution: [[Code; SUBSTITUTES]; 4],
 }
 
 pub(crate) static TABLES: LazyLock<Tables> = LazyLock::new(|| {
     let mut tables = Tables {
         main: [[Code::default(); 256]; 4],
-        substitution: [[Code::default(); SUBSTITUTES as usize]; 4],
+        substitution: [[Code::default(); SUBSTITUTES]; 4],
     };
     for line in include_str!("data/efmplus.csv").lines().skip(1) {
         let fields: Vec<&str> = line.split(',').collect();
@@ -117,23 +118,97 @@ impl Decoding {
     }
 }
 
+/// A code word packed for the modulator: word in bits 0-15, next state 16-17, inverting
+/// 18, trailing zeros 20-23, digital sum (signed) 24-31.
+type Packed = u32;
+
+fn pack(code: Code) -> Packed {
+    u32::from(code.word)
+        | u32::from(code.next) << 16
+        | u32::from(code.odd) << 18
+        | u32::from(code.trail.min(15)) << 20
+        | u32::from(code.sum as u8) << 24
+}
+
+/// What the modulator looks up, by state * 256 + byte.
+struct Choices {
+    /// The word of the prescribed state.
+    main: [Packed; 1024],
+    /// The other word of choice (b) or (c).
+    other: [Packed; 1024],
+    /// Bit t: the other word may follow a word with t trailing zeros.
+    allowed: [u16; 1024],
+}
+
+static CHOICES: LazyLock<Box<Choices>> = LazyLock::new(|| {
+    let tables = &*TABLES;
+    let mut choices = Box::new(Choices {
+        main: [0; 1024],
+        other: [0; 1024],
+        allowed: [0; 1024],
+    });
+    for state in 0..4 {
+        for byte in 0..256 {
+            let at = state << 8 | byte;
+            choices.main[at] = pack(tables.main[state][byte]);
+            if let Some(&second) = tables.substitution[state].get(byte) {
+                // Choice (b): a second word in every state.
+                choices.other[at] = pack(second);
+                choices.allowed[at] = u16::MAX;
+            } else if state == 0 || state == 3 {
+                // Choice (c): the word of state 4 for that of state 1 or the reverse,
+                // if the run across the boundary stays 2 to 10 zeros.
+                let second = tables.main[3 - state][byte];
+                choices.other[at] = pack(second);
+                choices.allowed[at] = (0..16u8)
+                    .filter(|trail| (2..=10).contains(&(trail + second.lead)))
+                    .fold(0, |mask, trail| mask | 1 << trail);
+            }
+        }
+    }
+    choices
+});
+
 /// One of the two streams the d.c. control compares.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Stream {
     dsv: i32,
-    /// Level of the signal, +1 or -1.
-    level: i32,
-    state: u8,
-    trail: u8,
+    /// Level of the signal: 0 if high, -1 if low.
+    low: i32,
+    /// The last word.
+    last: Packed,
 }
 
 impl Stream {
     #[inline(always)]
-    fn put(&mut self, code: Code) {
-        self.dsv += self.level * i32::from(code.sum);
-        self.level = if code.odd { -self.level } else { self.level };
-        self.state = code.next;
-        self.trail = code.trail;
+    fn put(self, code: Packed) -> Self {
+        let sum = code as i32 >> 24;
+        Self {
+            dsv: self.dsv + ((sum ^ self.low) - self.low),
+            low: self.low ^ -((code >> 18 & 1) as i32),
+            last: code,
+        }
+    }
+
+    /// `a` if the condition holds, else `b`; without a branch, for what is chosen here is
+    /// as good as random.
+    #[inline(always)]
+    fn select(condition: bool, a: Self, b: Self) -> Self {
+        Self {
+            dsv: select_unpredictable(condition, a.dsv, b.dsv),
+            low: select_unpredictable(condition, a.low, b.low),
+            last: select_unpredictable(condition, a.last, b.last),
+        }
+    }
+
+    #[inline(always)]
+    fn state(self) -> u32 {
+        self.last >> 16 & 3
+    }
+
+    #[inline(always)]
+    fn trail(self) -> u32 {
+        self.last >> 20 & 15
     }
 }
 
@@ -149,9 +224,8 @@ impl Modulator {
         Self {
             now: Stream {
                 dsv: 0,
-                level: 1,
-                state: 0,
-                trail: 0,
+                low: 0,
+                last: 0,
             },
         }
     }
@@ -163,82 +237,60 @@ impl Modulator {
         bytes: &[u8; FRAME_DATA],
         out: &mut [u16; FRAME_WORDS],
     ) {
-        let tables = &*TABLES;
+        let choices = &**CHOICES;
         let start = self.now;
-        let syncs = sync::codes(code, start.state >= 2);
-        // Choice (a): stream 1 has the primary sync code, stream 2 the secondary.
-        let mut streams = [start; 2];
-        let mut words = [[0u16; FRAME_WORDS]; 2];
-        for (s, stream) in streams.iter_mut().enumerate() {
-            for (w, &sync) in syncs[s].iter().enumerate() {
-                stream.put(sync);
-                words[s][w] = sync.word;
-            }
-        }
-        // Words before `same` are equal in both streams, or decided in `out`.
-        let mut same = 0;
-        for (n, &byte) in bytes.iter().enumerate() {
-            let at = n + 2;
-            let best = usize::from(streams[1].dsv.abs() < streams[0].dsv.abs());
-            let chosen = streams[best];
-            let prescribed = tables.main[usize::from(chosen.state)][usize::from(byte)];
-            let other = if byte < SUBSTITUTES {
-                // Choice (b): a second word in every state.
-                Some(tables.substitution[usize::from(chosen.state)][usize::from(byte)])
-            } else if chosen.state == 0 || chosen.state == 3 {
-                // Choice (c): the word of state 4 for that of state 1 or the reverse,
-                // if the run across the boundary stays 2 to 10 zeros.
-                let swapped = tables.main[usize::from(3 - chosen.state)][usize::from(byte)];
-                (2..=10)
-                    .contains(&(chosen.trail + swapped.lead))
-                    .then_some(swapped)
-            } else {
-                None
-            };
-            if let Some(other) = other {
-                out[same..at].copy_from_slice(&words[best][same..at]);
-                same = at;
-                streams = [chosen; 2];
-                streams[0].put(prescribed);
-                streams[1].put(other);
-                words[0][at] = prescribed.word;
-                words[1][at] = other.word;
-            } else {
-                for (stream, words) in streams.iter_mut().zip(&mut words) {
-                    let code = tables.main[usize::from(stream.state)][usize::from(byte)];
-                    stream.put(code);
-                    words[at] = code.word;
-                }
-            }
-        }
-        let best = usize::from(streams[1].dsv.abs() < streams[0].dsv.abs());
-        out[same..].copy_from_slice(&words[best][same..]);
-        self.now = streams[best];
-        if !(-64..=63).contains(&self.now.dsv) {
-            self.swap_sync(start, &syncs, out);
-        }
-    }
-
-    /// The extension of choice (a): the other sync code inverts all that follows it.
-    fn swap_sync(&mut self, start: Stream, syncs: &[[Code; 2]; 2], out: &mut [u16; FRAME_WORDS]) {
-        let old = usize::from(out[0] == syncs[1][0].word);
+        let syncs = sync::codes(code, start.state() >= 2).map(|form| form.map(pack));
         let after = |s: usize| {
-            let mut stream = start;
-            syncs[s].iter().for_each(|&code| stream.put(code));
-            stream
+            syncs[s]
+                .iter()
+                .fold(start, |stream, &code| stream.put(code))
         };
-        let (with, without) = (after(1 - old), after(old));
-        let rest = self.now.dsv - without.dsv;
-        let swapped = if with.level == without.level {
-            rest
-        } else {
-            -rest
-        } + with.dsv;
-        if swapped.abs() < self.now.dsv.abs() {
-            self.now.dsv = swapped;
-            self.now.level *= with.level * without.level;
-            out[0] = syncs[1 - old][0].word;
+        // Choice (a): stream 1 has the primary sync code, stream 2 the secondary.
+        let (mut one, mut two) = (after(0), after(1));
+        // The words of both streams, high; bit 0: the stream goes back to stream 2.
+        let mut words = [[0u32; 2]; FRAME_DATA];
+        for (pair, &byte) in words.iter_mut().zip(bytes) {
+            // Look everything up for both, so that it is there when the choice is made.
+            let look_up = |stream: Stream| {
+                let at = (stream.state() << 8 | u32::from(byte)) as usize;
+                let choice = choices.allowed[at] >> stream.trail() & 1 != 0;
+                (choices.main[at], choices.other[at], choice)
+            };
+            let (main_one, other_one, choice_one) = look_up(one);
+            let (main_two, other_two, choice_two) = look_up(two);
+            let second_better = two.dsv.abs() < one.dsv.abs();
+            let main = select_unpredictable(second_better, main_two, main_one);
+            let other = select_unpredictable(second_better, other_two, other_one);
+            let choice = select_unpredictable(second_better, choice_two, choice_one);
+            let better = Stream::select(second_better, two, one);
+            // With a choice both go on from the better stream, without each for itself.
+            let first = select_unpredictable(choice, main, main_one);
+            let second = select_unpredictable(choice, other, main_two);
+            one = Stream::select(choice, better, one).put(first);
+            two = Stream::select(choice, better, two).put(second);
+            pair[0] = first << 16 | u32::from(choice & second_better);
+            pair[1] = second << 16 | u32::from(!choice | second_better);
         }
+        let mut stream = usize::from(two.dsv.abs() < one.dsv.abs());
+        self.now = if stream == 1 { two } else { one };
+        for (out, pair) in out[2..].iter_mut().zip(&words).rev() {
+            *out = (pair[stream] >> 16) as u16;
+            stream = (pair[stream] & 1) as usize;
+        }
+        if !(-64..=63).contains(&self.now.dsv) {
+            // The extension of choice (a): the other sync code inverts what follows it.
+            let (with, without) = (after(1 - stream), after(stream));
+            let rest = self.now.dsv - without.dsv;
+            let inverts = with.low != without.low;
+            let swapped = with.dsv + if inverts { -rest } else { rest };
+            if swapped.abs() < self.now.dsv.abs() {
+                self.now.dsv = swapped;
+                self.now.low ^= with.low ^ without.low;
+                stream = 1 - stream;
+            }
+        }
+        out[0] = syncs[stream][0] as u16;
+        out[1] = syncs[stream][1] as u16;
     }
 }
 
@@ -307,5 +359,89 @@ mod tests {
                 _ => assert_eq!(code.next, 3),
             }
         }
+    }
+
+    /// DSV and level after words, counted bit by bit.
+    fn dsv_of(words: &[u16], mut dsv: i32, mut level: i32) -> (i32, i32) {
+        for word in words {
+            for bit in (0..16).rev() {
+                if word >> bit & 1 != 0 {
+                    level = -level;
+                }
+                dsv += level;
+            }
+        }
+        (dsv, level)
+    }
+
+    #[test]
+    fn the_dsv_is_carried_and_brought_back_by_the_sync_code() {
+        let mut swaps = 0;
+        for start in (-900..=900).step_by(60) {
+            let mut modulator = Modulator::new();
+            modulator.now.dsv = start;
+            let mut level = 1;
+            let mut dsv = start;
+            for n in 0..40u32 {
+                // 0xff has no second word in states 2 and 3.
+                let bytes = core::array::from_fn(|i| {
+                    if i % 3 == 0 {
+                        0xff
+                    } else {
+                        (i as u32 * n) as u8
+                    }
+                });
+                let mut words = [0; FRAME_WORDS];
+                modulator.frame((n % 8) as u8, &bytes, &mut words);
+                let before = (dsv, level);
+                (dsv, level) = dsv_of(&words, dsv, level);
+                assert_eq!(
+                    (modulator.now.dsv, modulator.now.low),
+                    (dsv, (level - 1) / 2)
+                );
+                if !(-64..=63).contains(&dsv) {
+                    // The other sync code would not have been better.
+                    let other = sync::codes((n % 8) as u8, words[0] >> 15 != 0)
+                        .map(|form| form[0].word)
+                        .into_iter()
+                        .find(|&word| word != words[0])
+                        .unwrap();
+                    let mut swapped = words;
+                    swapped[0] = other;
+                    assert!(dsv_of(&swapped, before.0, before.1).0.abs() >= dsv.abs());
+                    swaps += 1;
+                }
+            }
+            assert!(dsv.abs() < 64, "{start} became {dsv}");
+        }
+        assert!(swaps > 0);
+    }
+
+    #[test]
+    fn choices_are_used_in_both_ways() {
+        // With bytes of 88 and more only choice (c) is left inside a frame.
+        let mut modulator = Modulator::new();
+        let tables = &*TABLES;
+        let mut departures = 0;
+        for n in 0..200u32 {
+            let bytes = core::array::from_fn(|i| 88 + ((i as u32 * 7 + n * 13) % 168) as u8);
+            let mut words = [0; FRAME_WORDS];
+            modulator.frame(0, &bytes, &mut words);
+            let mut state = 0;
+            for (&word, &byte) in words[2..].iter().zip(&bytes) {
+                let prescribed = tables.main[state][usize::from(byte)];
+                let code = if word == prescribed.word {
+                    prescribed
+                } else {
+                    departures += 1;
+                    assert!(state == 0 || state == 3);
+                    let other = tables.main[3 - state][usize::from(byte)];
+                    assert_eq!(other.word, word);
+                    other
+                };
+                state = usize::from(code.next);
+            }
+        }
+        assert!(departures > 100, "{departures}");
     }
 }
