@@ -9,8 +9,8 @@
 
 use super::columns::{PI, PO};
 use super::ecc::{
-    BLOCK_BYTES, BLOCK_SECTORS, DATA_ROWS, EccBlock, PI_CODE, PO_CODE, Pi, ROW_BYTES, ROW_DATA,
-    ROWS, gather, sector_psn,
+    BLOCK_BYTES, BLOCK_SECTORS, EccBlock, PI_CODE, PO_CODE, Pi, ROW_BYTES, ROW_DATA, ROWS, gather,
+    sector_psn,
 };
 use super::erasures::Erasures;
 use super::report::{Corrected, DecodeOptions, EccReport};
@@ -31,7 +31,14 @@ impl EccBlock {
         let mut state = State::new(options);
         let mut score = [0u8; ROWS];
         let received = self.first_pass(erasures, &mut score, &mut state.report);
+        if state.report.pi_failures() > 0 {
+            state.right = Some(Self::default());
+        }
         if !state.check(self) {
+            if state.right.is_none() {
+                // Whatever is good so far is good in this block.
+                state.right = Some(self.clone());
+            }
             state.search(self, erasures, &mut score);
         }
         if let Some(received) = received {
@@ -126,8 +133,8 @@ struct State {
     first: Option<Psn>,
     data: Box<[u8; BLOCK_BYTES]>,
     report: EccReport,
-    /// Rows of sectors that are good already.
-    trusted: Box<[Option<[u8; ROW_DATA]>; DATA_ROWS]>,
+    /// The frames of good sectors, if they may be needed.
+    right: Option<EccBlock>,
 }
 
 impl State {
@@ -149,7 +156,7 @@ impl State {
                 first: None,
                 sectors: core::array::from_fn(|i| Err(SectorError::Id(sector_psn(unread, i)))),
             },
-            trusted: Box::new([None; DATA_ROWS]),
+            right: None,
         }
     }
 
@@ -170,8 +177,8 @@ impl State {
                 // From here on all must agree with this number.
                 self.first = Some(first);
                 self.data[SECTOR_BYTES * i..][..SECTOR_BYTES].copy_from_slice(main_data(&frame));
-                for r in 12 * i..12 * i + 12 {
-                    self.trusted[r] = block.rows()[r].first_chunk().copied();
+                if let Some(right) = &mut self.right {
+                    right.put_frame(i, &block.frame(i));
                 }
             }
         }
@@ -217,12 +224,13 @@ impl State {
 
     /// Puts the rows of good sectors into the starting point of later attempts.
     fn trust(&self, base: &mut EccBlock, score: &mut [u8; ROWS]) {
-        for (r, data) in self.trusted.iter().enumerate() {
-            if let Some(data) = data {
-                let row = &mut base.rows_mut()[r];
-                row[..ROW_DATA].copy_from_slice(data);
-                row[ROW_DATA..].copy_from_slice(&Pi::unpack(PI_CODE.divide(data)));
-                score[r] = 0;
+        let Some(right) = &self.right else { return };
+        for i in (0..BLOCK_SECTORS).filter(|&i| self.report.sectors[i].is_ok()) {
+            base.put_frame(i, &right.frame(i));
+            score[12 * i..12 * i + 12].fill(0);
+            for row in &mut base.rows_mut()[12 * i..12 * i + 12] {
+                let parity = PI_CODE.divide(&row[..ROW_DATA]);
+                row[ROW_DATA..].copy_from_slice(&Pi::unpack(parity));
             }
         }
     }
@@ -303,19 +311,15 @@ impl State {
         if !self.report.is_good() {
             return;
         }
-        let mut right = EccBlock::default();
-        for (row, data) in right.rows_mut().iter_mut().zip(self.trusted.iter()) {
-            if let Some(data) = data {
-                row[..ROW_DATA].copy_from_slice(data);
-            }
-        }
+        let Some(right) = &mut self.right else { return };
         right.add_parity();
-        for r in 0..ROWS {
-            let wrong = received.rows()[r]
-                .iter()
-                .zip(&right.rows()[r])
-                .filter(|(a, b)| a != b);
-            self.report.pi_errors[r] = wrong.count() as u8;
+        for (count, (a, b)) in self
+            .report
+            .pi_errors
+            .iter_mut()
+            .zip(received.rows().iter().zip(right.rows()))
+        {
+            *count = a.iter().zip(b).filter(|(a, b)| a != b).count() as u8;
         }
     }
 }
