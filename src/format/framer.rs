@@ -105,16 +105,16 @@ impl Framer {
     /// Takes runs and appends what comes out.
     pub(crate) fn push(&mut self, runs: &[u8], out: &mut Vec<Event>) {
         for chunk in runs.chunks(CHUNK) {
-            for (n, piece) in chunk.split(|&r| r == 0).enumerate() {
-                if n > 0 {
-                    self.gaps.push_back(self.bits.end());
-                    self.last = 0;
-                }
-                let marks = &mut self.marks;
-                self.last = self
-                    .bits
-                    .push(piece, self.last, |end| marks.push_back(end - SYNC));
+            let mut rest = chunk;
+            // Losses of the clock are rare: look for one before cutting at it.
+            while rest.contains(&0) {
+                let at = rest.iter().position(|&r| r == 0).unwrap_or_default();
+                self.take(&rest[..at]);
+                self.gaps.push_back(self.bits.end());
+                self.last = 0;
+                rest = &rest[at + 1..];
             }
+            self.take(rest);
             while self.step(false, out) {}
             let keep = match self.lock {
                 Lock::Search { from, valid, .. } => valid.max(from.saturating_sub(2 * FRAME)),
@@ -122,6 +122,13 @@ impl Framer {
             };
             self.bits.forget(keep);
         }
+    }
+
+    fn take(&mut self, runs: &[u8]) {
+        let marks = &mut self.marks;
+        self.last = self
+            .bits
+            .push(runs, self.last, |end| marks.push_back(end - SYNC));
     }
 
     /// No more runs: appends the rest.
