@@ -516,3 +516,50 @@ fn no_bytes_make_the_decoder_panic() {
         }
     }
 }
+
+#[test]
+fn more_errors_than_a_row_can_bear_are_left_to_the_columns() {
+    let rng = &mut ChaCha8Rng::seed_from_u64(14);
+    let main = random_main(rng);
+    let block = EccBlock::encode(first(), &main);
+    for n in [6, 7, 8] {
+        for _ in 0..60 {
+            let mut bad = block.clone();
+            for row in bad.rows_mut() {
+                for c in pick(rng, n, ROW_BYTES) {
+                    row[c] ^= rng.random_range(1..=255u8);
+                }
+            }
+            let answer = bad.decode(&Erasures::new(), &DecodeOptions::default());
+            assert!(answer.report.is_good() && answer.data == main);
+            assert!(answer.report.pi_errors.iter().all(|&e| usize::from(e) == n));
+        }
+    }
+}
+
+#[test]
+fn missing_frames_are_filled_in() {
+    // Half rows here and there, more than 16 rows in all: only the flags of the single
+    // bytes say what is missing.
+    let rng = &mut ChaCha8Rng::seed_from_u64(15);
+    let main = random_main(rng);
+    let block = EccBlock::encode(first(), &main);
+    let mut bad = block.clone();
+    let mut erasures = Erasures::new();
+    for (n, r) in pick(rng, 32, ROWS).into_iter().enumerate() {
+        for c in 91 * (n % 2)..91 * (n % 2) + 91 {
+            bad.rows_mut()[r][c] = 0;
+            erasures.mark(r, c);
+        }
+    }
+    let answer = bad.decode(&erasures, &DecodeOptions::default());
+    assert!(answer.report.is_good() && answer.data == main);
+    assert_eq!(answer.report.pi_failures(), 32);
+}
+
+#[test]
+fn nothing_at_all_is_not_a_good_block() {
+    // All zeros is a codeword of both codes.
+    let answer = EccBlock::default().decode(&Erasures::new(), &DecodeOptions::default());
+    assert!(answer.report.sectors.iter().all(Result::is_err));
+}

@@ -217,9 +217,9 @@ impl State {
                 }
             }
         }
-        if last <= PO {
-            self.attempt(base, erasures, score, Bad::Bytes, FAILED);
-        }
+        // With 16 rows counted as bad the columns cannot object to a wrong one among the
+        // others: count on what is flagged only, then on nothing.
+        self.attempt(base, erasures, score, Bad::Bytes, FAILED + 1);
     }
 
     /// Puts the rows of good sectors into the starting point of later attempts.
@@ -250,11 +250,12 @@ impl State {
         let mut worst = usize::MAX;
         for _ in 0..self.turns {
             let failed_columns = self.columns(&mut block, erasures, &score, &mode);
-            let failed_rows = rows_again(&mut block, &failed_columns, &mode, &mut score);
+            let open_rows = rows_again(&mut block, &failed_columns, &mode, &mut score);
             if self.check(&block) {
                 return true;
             }
-            let left = failed_columns.len() + failed_rows;
+            // Rows changed after the columns were looked at are not settled either.
+            let left = failed_columns.len() + open_rows;
             if left == 0 || left >= worst {
                 break;
             }
@@ -352,7 +353,7 @@ fn at_least(score: &[u8; ROWS], limit: u8) -> Vec<u8> {
 }
 
 /// PI after PO: corrects rows which are not codewords, scores all; gives the number of
-/// rows that fail.
+/// rows that fail or were changed.
 fn rows_again(
     block: &mut EccBlock,
     failed_columns: &[u8],
@@ -364,7 +365,7 @@ fn rows_again(
     } else {
         &[]
     };
-    let mut failed = 0;
+    let mut open = 0;
     let rests = block.row_remainders();
     for (r, row) in block.rows_mut().iter_mut().enumerate() {
         let rest = gather(&rests, r);
@@ -381,13 +382,11 @@ fn rows_again(
         }
         score[r] = match correct_row(row, rest, erased) {
             Some((_, used)) => used,
-            None => {
-                failed += 1;
-                FAILED
-            }
+            None => FAILED,
         };
+        open += 1;
     }
-    failed
+    open
 }
 
 /// The first sector number most IDs agree on.

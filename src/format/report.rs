@@ -19,7 +19,7 @@ impl Default for DecodeOptions {
     fn default() -> Self {
         Self {
             first: None,
-            turns: 4,
+            turns: 8,
             suspect: true,
         }
     }
