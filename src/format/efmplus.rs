@@ -118,16 +118,16 @@ impl Decoding {
     }
 }
 
-/// A code word packed for the modulator: word in bits 0-15, next state 16-17, inverting
-/// 18, trailing zeros 20-23, digital sum (signed) 24-31.
-type Packed = u32;
+/// A code word packed for the modulator: trailing zeros in bits 0-3, next state 8-9,
+/// word 16-31, inverting 32, digital sum (signed) from 33 on.
+type Packed = u64;
 
 fn pack(code: Code) -> Packed {
-    u32::from(code.word)
-        | u32::from(code.next) << 16
-        | u32::from(code.odd) << 18
-        | u32::from(code.trail.min(15)) << 20
-        | u32::from(code.sum as u8) << 24
+    u64::from(code.trail.min(15))
+        | u64::from(code.next) << 8
+        | u64::from(code.word) << 16
+        | u64::from(code.odd) << 32
+        | (i64::from(code.sum) << 33) as u64
 }
 
 /// What the modulator looks up, by state * 256 + byte.
@@ -182,10 +182,10 @@ struct Stream {
 impl Stream {
     #[inline(always)]
     fn put(self, code: Packed) -> Self {
-        let sum = code as i32 >> 24;
+        let sum = (code as i64 >> 33) as i32;
         Self {
             dsv: self.dsv + ((sum ^ self.low) - self.low),
-            low: self.low ^ -((code >> 18 & 1) as i32),
+            low: self.low ^ -((code >> 32) as i32 & 1),
             last: code,
         }
     }
@@ -201,14 +201,10 @@ impl Stream {
         }
     }
 
+    /// State, 0..4.
     #[inline(always)]
-    fn state(self) -> u32 {
-        self.last >> 16 & 3
-    }
-
-    #[inline(always)]
-    fn trail(self) -> u32 {
-        self.last >> 20 & 15
+    fn state(self) -> u64 {
+        self.last >> 8 & 3
     }
 }
 
@@ -247,13 +243,15 @@ impl Modulator {
         };
         // Choice (a): stream 1 has the primary sync code, stream 2 the secondary.
         let (mut one, mut two) = (after(0), after(1));
-        // The words of both streams, high; bit 0: the stream goes back to stream 2.
-        let mut words = [[0u32; 2]; FRAME_DATA];
-        for (pair, &byte) in words.iter_mut().zip(bytes) {
+        // The words of the first stream, low, and of the second, high; and where there was
+        // a choice (bit 0), the stream it was made from (bit 1).
+        let mut words = [0u32; FRAME_DATA];
+        let mut forks = [0u8; FRAME_DATA];
+        for ((pair, fork), &byte) in words.iter_mut().zip(&mut forks).zip(bytes) {
             // Look everything up for both, so that it is there when the choice is made.
             let look_up = |stream: Stream| {
-                let at = (stream.state() << 8 | u32::from(byte)) as usize;
-                let choice = choices.allowed[at] >> stream.trail() & 1 != 0;
+                let at = (stream.last as u32 & 0x300 | u32::from(byte)) as usize;
+                let choice = u32::from(choices.allowed[at]) >> (stream.last as u32 & 31) & 1 != 0;
                 (choices.main[at], choices.other[at], choice)
             };
             let (main_one, other_one, choice_one) = look_up(one);
@@ -268,14 +266,14 @@ impl Modulator {
             let second = select_unpredictable(choice, other, main_two);
             one = Stream::select(choice, better, one).put(first);
             two = Stream::select(choice, better, two).put(second);
-            pair[0] = first << 16 | u32::from(choice & second_better);
-            pair[1] = second << 16 | u32::from(!choice | second_better);
+            *pair = first as u32 >> 16 | second as u32 & 0xffff_0000;
+            *fork = u8::from(choice) | u8::from(second_better) << 1;
         }
         let mut stream = usize::from(two.dsv.abs() < one.dsv.abs());
         self.now = if stream == 1 { two } else { one };
-        for (out, pair) in out[2..].iter_mut().zip(&words).rev() {
-            *out = (pair[stream] >> 16) as u16;
-            stream = (pair[stream] & 1) as usize;
+        for ((out, pair), &fork) in out[2..].iter_mut().zip(&words).zip(&forks).rev() {
+            *out = (pair >> (16 * stream)) as u16;
+            stream = select_unpredictable(fork & 1 != 0, usize::from(fork >> 1), stream);
         }
         if !(-64..=63).contains(&self.now.dsv) {
             // The extension of choice (a): the other sync code inverts what follows it.
@@ -289,8 +287,8 @@ impl Modulator {
                 stream = 1 - stream;
             }
         }
-        out[0] = syncs[stream][0] as u16;
-        out[1] = syncs[stream][1] as u16;
+        out[0] = (syncs[stream][0] >> 16) as u16;
+        out[1] = (syncs[stream][1] >> 16) as u16;
     }
 }
 
