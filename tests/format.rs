@@ -563,3 +563,39 @@ fn nothing_at_all_is_not_a_good_block() {
     let answer = EccBlock::default().decode(&Erasures::new(), &DecodeOptions::default());
     assert!(answer.report.sectors.iter().all(Result::is_err));
 }
+
+#[test]
+fn blocks_may_come_in_any_order_and_twice() {
+    let rng = &mut ChaCha8Rng::seed_from_u64(36);
+    let order = [0x30000, 0x31000, 0x30000, 0x30000, 0x30010, 0xfcfff0];
+    let mains: Vec<_> = order.iter().map(|_| random_main(rng)).collect();
+    for gaps in [false, true] {
+        let mut runs = Vec::new();
+        let mut encoder = Encoder::new();
+        for (&psn, main) in order.iter().zip(&mains) {
+            let id = SectorId {
+                layer: u8::from(psn > 0x800000),
+                low_reflectivity: true,
+                ..SectorId::new(Psn::new(psn))
+            };
+            encoder.run_in(if gaps { 4 } else { 0 }, &mut runs);
+            encoder.block(id, main, &mut runs);
+            if gaps {
+                encoder.run_out(4, &mut runs);
+                encoder.finish(&mut runs);
+                runs.push(0);
+            }
+        }
+        encoder.run_out(1, &mut runs);
+        encoder.finish(&mut runs);
+        let blocks = decode_in_pieces(rng, &runs);
+        let found: Vec<u32> = blocks.iter().map(|b| b.first.value()).collect();
+        assert_eq!(found, order, "gaps: {gaps}");
+        for (block, main) in blocks.iter().zip(&mains) {
+            assert!(block.is_good() && block.data == *main);
+            let id = block.id.unwrap();
+            assert_eq!((id.psn, id.low_reflectivity), (block.first, true));
+            assert_eq!(id.layer == 1, block.first.value() > 0x800000);
+        }
+    }
+}

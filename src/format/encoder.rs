@@ -1,7 +1,8 @@
 //! From user data to runs.
 
 use super::ecc::{BLOCK_BYTES, EccBlock, ROWS, row_at};
-use super::efmplus::{FRAME_DATA, FRAME_WORDS, Modulator};
+use super::efmplus::{FRAME_DATA, FRAME_WORDS};
+use super::modulator::Modulator;
 use super::runs::words_to_runs;
 use super::sector::{Psn, SectorId, scramble};
 use super::sync::{ORDER, SECTOR_FRAMES};

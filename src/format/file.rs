@@ -333,7 +333,9 @@ mod tests {
 
     #[test]
     fn any_length_comes_back() {
-        let bytes: Vec<u8> = (0..3 * BLOCK_BYTES).map(|i| (i * 31 >> 4) as u8).collect();
+        let bytes: Vec<u8> = (0..3 * BLOCK_BYTES)
+            .map(|i| ((i * 31) >> 4) as u8)
+            .collect();
         for blocks in 0..3 {
             for length in [0, 1, 31, 32, 33, 16384, 32735, 32736, 32737, 32767] {
                 let file = &bytes[..blocks * BLOCK_BYTES + length];
@@ -360,7 +362,7 @@ mod tests {
 
     #[test]
     fn levels_and_transitions_agree() {
-        let bits: Vec<u8> = (0..1000u32).map(|i| (i * i >> 3) as u8 & 0x7f).collect();
+        let bits: Vec<u8> = (0..1000u32).map(|i| ((i * i) >> 3) as u8 & 0x7f).collect();
         let levels = transitions_to_levels(&bits);
         assert_eq!(levels_to_transitions(&levels), bits);
         let inverted: Vec<u8> = levels.iter().map(|b| !b).collect();

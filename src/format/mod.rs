@@ -56,6 +56,7 @@ mod erasures;
 mod file;
 mod framer;
 mod gf;
+mod modulator;
 mod report;
 mod rs;
 mod runs;
