@@ -599,3 +599,28 @@ fn blocks_may_come_in_any_order_and_twice() {
         }
     }
 }
+
+#[test]
+fn lost_and_doubled_stretches_cost_no_sector() {
+    // Up to some sync frames at a time, so that the count of frames is at stake too.
+    for seed in 100..300 {
+        let rng = &mut ChaCha8Rng::seed_from_u64(seed);
+        let (mut runs, mains) = stream(rng, 3);
+        for _ in 0..rng.random_range(1..8) {
+            let at = rng.random_range(4000..runs.len() - 20_000);
+            let n = rng.random_range(1..900);
+            match rng.random_range(0..4) {
+                0 => runs[at..at + n].fill_with(|| rng.random_range(1..16)),
+                1 => drop(runs.splice(at..at + n, [0])),
+                2 => drop(runs.splice(at..at + n, [])),
+                _ => {
+                    let again = runs[at..at + n].to_vec();
+                    runs.splice(at..at, again);
+                }
+            }
+        }
+        let blocks = decode_in_pieces(rng, &runs);
+        let good = good_sectors(&blocks, &mains);
+        assert_eq!((blocks.len(), good), (3, 48), "seed {seed}");
+    }
+}
