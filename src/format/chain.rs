@@ -6,6 +6,7 @@
 use std::collections::VecDeque;
 
 use super::assembly::{BLOCK_FRAMES, frame_id};
+use super::decoder::{DOUBTS, JURY, is_right};
 use super::ecc::BLOCK_SECTORS;
 use super::framer::Frame;
 use super::sector::Psn;
@@ -87,6 +88,32 @@ impl Chain {
             }
         }
         (votes, ids)
+    }
+
+    /// The waiting frame from which on the sync codes contradict the place of those
+    /// before: frames were lost or gained there.
+    pub(crate) fn turning_point(&self) -> Option<usize> {
+        let length = self.waiting.len();
+        if length < 2 * JURY {
+            return None;
+        }
+        let (phase, lead) = self.phase()?;
+        let wrong = |n: &usize| is_right((phase + n) as u64, &self.waiting[*n]) == Some(false);
+        let latest = length - JURY..length;
+        let doubts = latest.clone().filter(wrong).count();
+        if lead < 4 || doubts < DOUBTS {
+            return None;
+        }
+        latest.into_iter().find(wrong)
+    }
+
+    /// Takes away the waiting frames from `at` on.
+    pub(crate) fn split_off(&mut self, at: usize) -> Vec<Frame> {
+        let rest = self.waiting.split_off(at);
+        let kept = core::mem::take(&mut self.waiting);
+        self.votes = [0; SECTOR_FRAMES];
+        kept.into_iter().for_each(|frame| self.add(frame));
+        rest
     }
 
     /// Whether there is no need to wait for more frames.

@@ -11,9 +11,9 @@ use super::sync::{FRAME_BITS, ORDER, SECTOR_FRAMES};
 /// Frames after which a chain without a clear place is placed as well as possible.
 const PATIENCE: usize = 2 * BLOCK_FRAMES;
 /// Of this many sync codes, from one that contradicts the count on ...
-const JURY: usize = 8;
+pub(crate) const JURY: usize = 8;
 /// ... this many must contradict for the count to be given up.
-const DOUBTS: usize = 3;
+pub(crate) const DOUBTS: usize = 3;
 
 /// One ECC block out of a stream.
 #[derive(Debug, Clone)]
@@ -173,6 +173,12 @@ impl Decoder {
             });
         }
         self.chain.add(frame);
+        if let Some(at) = self.chain.turning_point() {
+            let rest = self.chain.split_off(at);
+            self.close_chain(false);
+            rest.into_iter().for_each(|frame| self.frame(frame));
+            return;
+        }
         if self.chain.is_clear() || self.chain.waiting.len() >= PATIENCE {
             self.place_chain();
         }
@@ -295,7 +301,7 @@ impl Decoder {
 }
 
 /// Whether the sync code of a frame agrees with its count, if it can be read.
-fn is_right(count: u64, frame: &Frame) -> Option<bool> {
+pub(crate) fn is_right(count: u64, frame: &Frame) -> Option<bool> {
     let place = (count % SECTOR_FRAMES as u64) as usize;
     frame.code.map(|code| code == ORDER[place])
 }
