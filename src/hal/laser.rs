@@ -92,8 +92,6 @@ bitflags::bitflags! {
         const TRIP_MONITOR = 1 << 10;
         /// The disc stood still, or its speed was off.
         const TRIP_SPINDLE = 1 << 11;
-        /// `off` was called while a shot ran.
-        const TRIP_OFF = 1 << 12;
     }
 }
 

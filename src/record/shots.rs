@@ -100,7 +100,7 @@ mod tests {
     fn blocks(n: u32) -> impl Iterator<Item = (SectorId, Box<[u8; BLOCK_BYTES]>)> {
         (0..n).map(|i| {
             let id = SectorId::new(Psn::new(0x3_0000 + 16 * i));
-            (id, Box::new(core::array::from_fn(|k| (k as u32 * 2_654_435_761).rotate_left(i) as u8)))
+            (id, Box::new(core::array::from_fn(|k| (k as u32).wrapping_mul(2_654_435_761).rotate_left(i) as u8)))
         })
     }
 
