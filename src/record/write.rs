@@ -48,6 +48,9 @@ struct Flying {
     id: ShotId,
     runs: Vec<u8>,
     fed: usize,
+    /// Whether it was fired, and where its trigger is.
+    fired: bool,
+    border: Address,
     /// Channel bits from the start of the write to its start, and its length.
     start: u64,
     length: u64,
@@ -205,6 +208,7 @@ impl Session<'_> {
             let budget_ms = TRIGGER_MS + 2000 * length / u64::from(self.medium.channel_clock.0.max(1));
             let outcome = self.wait("the end of the shot", budget_ms, 500, |s| {
                 s.feed(flying)?;
+                s.fire(flying)?;
                 let Some(front) = flying.front() else { return Ok(None) };
                 let outcome = s.bench.lasers.outcome(front.id)?;
                 if let Outcome::Running { at } = outcome {
@@ -225,7 +229,7 @@ impl Session<'_> {
         }
     }
 
-    /// Begins, feeds, arms and fires one shot.
+    /// Begins one shot, feeds it what its buffer takes, arms and fires it.
     fn launch(
         &mut self,
         first: Address,
@@ -250,16 +254,9 @@ impl Session<'_> {
         }
         let id = self.bench.lasers.begin(&plan)?;
         let start = shot.border + shot.delay;
-        flying.push_back(Flying { id, runs: shot.runs, fed: 0, start, length: shot.length });
+        flying.push_back(Flying { id, runs: shot.runs, fed: 0, fired: false, border, start, length: shot.length });
         self.feed(flying)?;
-        // A shot behind another one has its address ahead; the first must be sought,
-        // and the spot moves on while we talk: nothing comes between.
-        if flying.len() == 1 {
-            self.seek(border)?;
-        }
-        let token = self.bench.lasers.arm(id)?;
-        self.bench.lasers.fire(token)?;
-        Ok(())
+        self.fire(flying)
     }
 
     /// Feeds what the buffers take.
@@ -268,11 +265,28 @@ impl Session<'_> {
             while let Some(rest) = shot.runs.get(shot.fed..).filter(|r| !r.is_empty()) {
                 let taken = self.bench.lasers.feed(shot.id, self.source, rest)?;
                 if taken == 0 {
-                    // The one behind may not overtake.
-                    return Ok(());
+                    break;
                 }
                 shot.fed += taken.min(rest.len());
             }
+        }
+        Ok(())
+    }
+
+    /// Arms and fires what has been fed and wasn't fired yet.
+    fn fire(&mut self, flying: &mut VecDeque<Flying>) -> Result<(), Problem> {
+        for (behind, shot) in flying.iter_mut().enumerate() {
+            if shot.fired || shot.fed == 0 {
+                continue;
+            }
+            // A shot behind another one has its address ahead; the first must be
+            // sought, and the spot moves on while we talk: nothing comes between.
+            if behind == 0 {
+                self.seek(shot.border)?;
+            }
+            let token = self.bench.lasers.arm(shot.id)?;
+            self.bench.lasers.fire(token)?;
+            shot.fired = true;
         }
         Ok(())
     }

@@ -1,7 +1,8 @@
 //! A scripted bench for tests of the algorithms: what is written comes back as
 //! RF made from run lengths with a smooth edge, whose marks grow with power. It
 //! can fail at any call, lose focus, run dry, forget a shot or lose samples.
-#![allow(dead_code)] // Each test file uses its part of it.
+// Each test file uses its part of it.
+#![allow(dead_code, unreachable_pub, missing_debug_implementations)]
 
 mod disc;
 mod parts;
