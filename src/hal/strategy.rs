@@ -26,13 +26,20 @@ impl RunClass {
 
 /// A multi-pulse write strategy with tables for neighbouring runs.
 ///
-/// Times are in 1/32 of a channel bit T. A mark of `n` T that nominally spans
-/// `0..n` gets a first pulse that begins `lead[mark][previous space]` after its
-/// nominal start and lasts `top[mark]`; from 4T on `n - 4` pulses of `multi`, one
-/// each T, whose ends lie on whole T from the third on; and a last pulse of
-/// `last` that ends `trail[mark][next space]` after the end of the `(n - 1)`th T.
-/// Between and outside pulses the source emits `bias`. (`Ttop`, `Tmp`, `Tlp`,
-/// `dTtop`, `dTle`, `Pp`, `Pb` of DVD recorders.)
+/// Times are in 1/32 of a channel bit T. A mark of `n` T that nominally begins at
+/// 0 is written by
+///
+/// - a first pulse that starts at `lead[mark][space before]` and lasts `top[mark]`;
+/// - from 5T on, `n - 4` middle pulses of width `multi` that end at 3T, 4T, ...
+///   `(n - 2)`T;
+/// - from 4T on, a last pulse of width `last` that ends at `n`T +
+///   `trail[mark][space after]`.
+///
+/// A 3T mark has the first pulse only; `trail` moves its end by the excess over
+/// -1T, so that one table serves all marks. A spot is as large as a 3T mark, so
+/// pulses begin about 1T after a mark and end about 1T before its end: `lead` is
+/// near +32 and `trail` near -32. Between and outside pulses the source emits
+/// `bias`. (`Ttop`, `Tmp`, `Tlp`, `dTtop`, `dTle`, `Pp`, `Pb` of DVD recorders.)
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "std", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 pub struct WriteStrategy {
@@ -46,10 +53,9 @@ pub struct WriteStrategy {
     pub multi: u8,
     /// Width of the last pulse.
     pub last: u8,
-    /// Shift of the first pulse, `[mark class][class of the space before]`.
+    /// Start of the first pulse, `[mark class][class of the space before]`.
     pub lead: [[i8; 3]; 3],
-    /// Shift of the end of the last pulse, `[mark class][class of the space after]`;
-    /// for 3T, which has only one pulse, of the end of that.
+    /// Shift of the end of the last pulse, `[mark class][class of the space after]`.
     pub trail: [[i8; 3]; 3],
 }
 

@@ -40,7 +40,8 @@ pub enum SignalError {
         /// Smallest peak-to-peak value accepted, counts.
         needed: f64,
     },
-    /// There is a signal, but no channel clock can be recovered from it.
+    /// There is a signal, but no channel clock can be recovered from it, or most of its runs are
+    /// outside of 3T to 14T.
     #[error("no channel clock: {clocked} runs clocked, clock lost {lost} times")]
     NoClock {
         /// Runs clocked in the whole capture after settling.

@@ -35,11 +35,7 @@ pub(super) fn eye(samples: &[i16], runs: &Runs, fir: &Fir, edges: usize) -> Opti
     // Output j of the filter belongs to input time j + len - 1 - delay relative to `from`.
     let from = (positions[first.saturating_sub(1)] - fir.len() as f64).max(0.0) as usize;
     let to = (positions[last] + delay + 2.0).min(samples.len() as f64) as usize;
-    let input: Vec<f32> = samples
-        .get(from..to)?
-        .iter()
-        .map(|&s| f32::from(s))
-        .collect();
+    let input: Vec<f32> = samples.get(from..to)?.iter().map(|&s| f32::from(s)).collect();
     let mut output = vec![0.0; (input.len() + 1).checked_sub(fir.len())?];
     fir.run(&input, &mut output);
     let origin = from as f64 + (fir.len() - 1) as f64 - delay;
@@ -57,16 +53,13 @@ pub(super) fn eye(samples: &[i16], runs: &Runs, fir: &Fir, edges: usize) -> Opti
         let samples = output.iter().enumerate().skip(first);
         for (j, y) in samples.take_while(|(j, _)| origin + *j as f64 <= end) {
             let before_end = (origin + j as f64 - end) * per_sample;
-            let phase = (before_end + f64::from(runs.errors()[i])).rem_euclid(1.0);
+            let phase = before_end + f64::from(runs.errors()[i]);
+            let phase = phase - phase.floor();
             let bin = ((phase * (EYE_PHASES / 2) as f64) as usize).min(EYE_PHASES / 2 - 1);
             let level = ((y - low) * level_scale) as usize;
             counts[bin * EYE_LEVELS + level] += 1;
             counts[(bin + EYE_PHASES / 2) * EYE_LEVELS + level] += 1;
         }
     }
-    Some(Eye {
-        low: low.into(),
-        high: high.into(),
-        counts,
-    })
+    Some(Eye { low: low.into(), high: high.into(), counts })
 }

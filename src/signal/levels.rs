@@ -4,13 +4,17 @@
 //! from a parabola fitted by least squares to the samples within +-n/6 T of the centre: its
 //! vertex for runs up to 5T (neighbours of unequal length move the extreme off the centre), its
 //! value at the centre for longer ones. The fit does not have the bias of "largest sample", which
-//! grows with the noise, and is within 0.03 % for a sine. Levels are averaged over the runs.
+//! grows with the noise, and is within 0.03 % for a sine. Levels are averaged over
+//! all runs from 11T and over one in four of the shorter ones.
 
 use serde::Serialize;
 
 use super::timing::{Moments, settled};
 use super::{Fir, Runs, SignalError};
 
+/// Of the runs up to 10T one in this many is measured: there are thousands of them in a capture
+/// that has a few 14T runs.
+const SHORT_RUN_STEP: u32 = 4;
 /// Runs needed for a level.
 pub const LEVEL_RUNS: u64 = 3;
 /// Length of the longest run with a level, T.
@@ -43,7 +47,7 @@ pub struct LengthLevel {
     pub low_count: u64,
 }
 
-/// Mean 14T high level of one stretch of the capture.
+/// Mean 14T high level of one stretch of the capture, where it has enough 14T runs.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct LevelWindow {
@@ -51,6 +55,13 @@ pub struct LevelWindow {
     pub first_run: usize,
     /// I14H above dark, counts.
     pub i14h: f64,
+}
+
+impl LevelWindow {
+    fn of(first_run: usize, part: &Moments) -> Option<Self> {
+        let i14h = part.mean().filter(|_| part.count >= LEVEL_RUNS)?;
+        Some(Self { first_run, i14h })
+    }
 }
 
 /// Level measures. Ratios to zero light need a [`Calibration`].
@@ -80,12 +91,13 @@ pub struct Levels {
     pub along: Vec<LevelWindow>,
 }
 
-/// Least-squares parabola over 2h + 1 samples as three dot products.
+/// Least-squares parabola over 2h + 1 samples as dot products.
 #[derive(Clone, Debug)]
 struct Parabola {
     half: usize,
-    /// Weights of value, slope and half the curvature at the middle sample.
-    weights: Vec<[f32; 3]>,
+    /// Weights of value, slope and half the curvature at the middle sample, and a zero: four
+    /// lanes make one vector.
+    weights: Vec<[f32; 4]>,
 }
 
 impl Parabola {
@@ -99,7 +111,7 @@ impl Parabola {
             .map(|i| {
                 let u = i as f64 - h;
                 let (c0, c2) = ((s4 - s2 * u * u) / d, (n * u * u - s2) / d);
-                [c0 as f32, (u / s2) as f32, c2 as f32]
+                [c0 as f32, (u / s2) as f32, c2 as f32, 0.0]
             })
             .collect();
         Self { half, weights }
@@ -107,7 +119,7 @@ impl Parabola {
 
     /// Level at `offset` from the middle of `samples`; with `extreme` that of the vertex.
     fn level(&self, samples: &[f32], offset: f32, extreme: bool, high: bool) -> f64 {
-        let mut c = [0.0f32; 3];
+        let mut c = [0.0f32; 4];
         for (x, w) in samples.iter().zip(&self.weights) {
             for (c, w) in c.iter_mut().zip(w) {
                 *c += w * x;
@@ -137,40 +149,40 @@ pub fn levels(
 ) -> Result<Levels, SignalError> {
     let fir = Fir::low_pass(sample_rate_hz, channel_clock_hz)?;
     let per_t = sample_rate_hz / channel_clock_hz;
-    let fits: Vec<Parabola> = (0..=LONGEST)
-        .map(|n| Parabola::new(((n as f64 * per_t / 6.0).round() as usize).max(1)))
-        .collect();
+    let fits: Vec<Parabola> =
+        (0..=LONGEST).map(|n| Parabola::new(((n as f64 * per_t / 6.0).round() as usize).max(1))).collect();
     let margin = fits[LONGEST].half + 2;
     let mut sums = [[Moments::default(); 2]; LONGEST + 1];
+    let mut seen = [[0u32; 2]; LONGEST + 1];
     let (mut along, mut part, mut first) = (Vec::new(), Moments::default(), 0);
     let mut filtered = LowPassed::new(samples, &fir, margin);
     for (i, length, high) in settled(runs) {
         if i >= first + window.max(1) {
-            along.extend(part.mean().map(|i14h| LevelWindow {
-                first_run: first,
-                i14h,
-            }));
+            along.extend(LevelWindow::of(first, &part));
             (part, first) = (Moments::default(), i);
         }
         let Some(fit) = fits.get(usize::from(length)).filter(|_| length >= 3) else {
             continue;
         };
+        let seen = &mut seen[usize::from(length)][usize::from(high)];
+        *seen = seen.wrapping_add(1);
+        if length <= 10 && !seen.is_multiple_of(SHORT_RUN_STEP) {
+            continue;
+        }
         let (end, width) = (runs.positions()[i], f64::from(runs.widths()[i]) * per_t);
         let centre = end - 0.5 * width + fir.delay_samples();
-        let middle = centre.round();
-        let Some(around) = filtered.around(middle as usize, fit.half) else {
+        let middle = (centre + 0.5) as usize;
+        let Some(around) = filtered.around(middle, fit.half) else {
             continue;
         };
-        let level = fit.level(around, (centre - middle) as f32, length <= 5, high);
+        let offset = (centre - middle as f64) as f32;
+        let level = fit.level(around, offset, length <= 5, high);
         sums[usize::from(length)][usize::from(high)].add(level);
         if length == 14 && high {
             part.add(level);
         }
     }
-    along.extend(part.mean().map(|i14h| LevelWindow {
-        first_run: first,
-        i14h,
-    }));
+    along.extend(LevelWindow::of(first, &part));
     let mean = filtered.finish();
     Ok(summarise(&sums, mean, calibration, along))
 }
@@ -201,9 +213,7 @@ fn summarise(
     };
     let dark = calibration.map(|c| c.dark_counts);
     let light = || Some(i14?.0 - dark?).filter(|&i| i > 0.0);
-    along
-        .iter_mut()
-        .for_each(|w| w.i14h -= dark.unwrap_or_default());
+    along.iter_mut().for_each(|w| w.i14h -= dark.unwrap_or_default());
     let max = along.iter().map(|w| w.i14h).fold(f64::MIN, f64::max);
     let min = along.iter().map(|w| w.i14h).fold(f64::MAX, f64::min);
     let variation = (dark.is_some() && along.len() > 1 && max > 0.0).then(|| (max - min) / max);
@@ -249,16 +259,7 @@ impl<'a> LowPassed<'a> {
         let first = samples.first().copied().unwrap_or_default().into();
         let (input, output) = (vec![first; fir.len() - 1], Vec::new());
         let (start, next, sum) = (0, 0, 0.0);
-        Self {
-            samples,
-            fir,
-            input,
-            output,
-            start,
-            next,
-            keep: 2 * margin + 64,
-            sum,
-        }
+        Self { samples, fir, input, output, start, next, keep: 2 * margin + 64, sum }
     }
 
     fn advance(&mut self) {
@@ -272,8 +273,7 @@ impl<'a> LowPassed<'a> {
         self.input.extend(fresh.iter().map(|&s| f32::from(s)));
         self.output.resize(keep + count, 0.0);
         self.fir.run(&self.input, &mut self.output[keep..]);
-        let total: i64 = fresh.iter().map(|&s| i64::from(s)).sum();
-        self.sum += total as f64;
+        self.sum += total(fresh);
         self.next += count;
     }
 
@@ -288,11 +288,14 @@ impl<'a> LowPassed<'a> {
 
     /// Mean of the capture. The low-pass has DC gain 1, so the samples themselves give it.
     fn finish(self) -> Option<f64> {
-        let rest: i64 = self.samples[self.next..]
-            .iter()
-            .map(|&s| i64::from(s))
-            .sum();
+        let rest = total(&self.samples[self.next..]);
         let count = self.samples.len() as f64;
-        (count > 0.0).then(|| (self.sum + rest as f64) / count)
+        (count > 0.0).then(|| (self.sum + rest) / count)
     }
+}
+
+/// Sum of samples; 32 bits hold that of 4096.
+fn total(samples: &[i16]) -> f64 {
+    let part = |part: &[i16]| f64::from(part.iter().map(|&s| i32::from(s)).sum::<i32>());
+    samples.chunks(4096).map(part).sum()
 }

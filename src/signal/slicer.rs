@@ -3,8 +3,8 @@
 //! The channel code has no DC content, so the level that the signal exceeds half of the time is
 //! the decision level. A first-order loop integrates the comparator's output; it is closed at
 //! 5 kHz at the 1x channel clock. The loop works on blocks of [`BLOCK`] samples with a constant
-//! threshold: comparison gives a bit mask, its population count the duty cycle, and the set bits
-//! of `mask ^ (mask << 1)` the crossings.
+//! threshold: comparison gives a bit mask, the set bits of `mask ^ (mask << 1)` the crossings, and
+//! the population count, corrected by where the crossings lie between two samples, the duty cycle.
 //!
 //! How strongly the duty cycle reacts to the threshold depends on the amplitude and the shape of
 //! the signal: d(duty)/d(threshold) is minus the density of the signal at the threshold, that is
@@ -22,6 +22,8 @@ pub const SLICER_HZ_1X: f64 = 5e3;
 const FAST_BLOCKS: u32 = 48;
 /// How much faster.
 const FAST_GAIN: f32 = 8.0;
+/// Part of the long-term amplitude below which the signal counts as absent.
+const DROPOUT: f32 = 0.15;
 /// The amplitude is estimated on one block of this many.
 const AMPLITUDE_EVERY: u32 = 8;
 /// Ratio of 1 / (2 density at the middle) to mean |x| for a sine.
@@ -40,6 +42,9 @@ pub struct Edge {
 #[derive(Clone, Debug)]
 pub struct Slicer {
     threshold: f32,
+    /// Threshold of the block after the next: one block late, so that the processor need not wait
+    /// for the result of a block before it starts the next one.
+    upcoming: f32,
     /// Loop constant per sample, 2 pi f / fs.
     rate: f32,
     min_amplitude: f32,
@@ -49,48 +54,40 @@ pub struct Slicer {
     density: f32,
     /// Mean |signal - threshold|, counts.
     amplitude: f32,
+    /// The same over a much longer time.
+    reference: f32,
     blocks: u32,
 }
 
 impl Slicer {
     /// A slicer with closed-loop bandwidth `bandwidth_hz` (first order, -3 dB).
     ///
-    /// Below a mean deviation of `min_amplitude` counts from the threshold it gives no edges:
-    /// the threshold of a dead signal would chatter with the period of the blocks and look like
-    /// a clean carrier.
+    /// Below a mean deviation of `min_amplitude` counts from the threshold, or 15 % of the
+    /// deviation of the last millisecond, it gives no edges: the threshold of a dead signal would
+    /// chatter with the period of the blocks and look like a clean carrier.
     ///
     /// # Errors
     /// [`SignalError::Parameter`] when the bandwidth is not within 0 to 1/2000 of the sample rate
     /// (the loop updates once per block) or `min_amplitude` is negative.
-    pub fn new(
-        sample_rate_hz: f64,
-        bandwidth_hz: f64,
-        min_amplitude: f32,
-    ) -> Result<Self, SignalError> {
+    pub fn new(sample_rate_hz: f64, bandwidth_hz: f64, min_amplitude: f32) -> Result<Self, SignalError> {
         if !(bandwidth_hz > 0.0 && bandwidth_hz * 2000.0 <= sample_rate_hz) {
             let (name, range) = ("slicer_hz", "above 0, up to 1/2000 of the sample rate");
-            return Err(SignalError::Parameter {
-                name,
-                value: bandwidth_hz,
-                range,
-            });
+            return Err(SignalError::Parameter { name, value: bandwidth_hz, range });
         }
         if !(min_amplitude >= 0.0 && min_amplitude.is_finite()) {
             let (name, range) = ("min_amplitude", "0 or more");
-            return Err(SignalError::Parameter {
-                name,
-                value: min_amplitude.into(),
-                range,
-            });
+            return Err(SignalError::Parameter { name, value: min_amplitude.into(), range });
         }
         Ok(Self {
             threshold: 0.0,
+            upcoming: 0.0,
             rate: (core::f64::consts::TAU * bandwidth_hz / sample_rate_hz) as f32,
             min_amplitude,
             previous: 0.0,
             high: false,
             density: 0.0,
             amplitude: 0.0,
+            reference: 0.0,
             blocks: 0,
         })
     }
@@ -110,7 +107,7 @@ impl Slicer {
     /// False while the signal is too small to be sliced.
     #[must_use]
     pub fn is_present(&self) -> bool {
-        self.amplitude > self.min_amplitude
+        self.amplitude > self.min_amplitude.max(DROPOUT * self.reference)
     }
 
     /// Slices one block of up to [`BLOCK`] samples and passes the edges to `sink`.
@@ -121,14 +118,11 @@ impl Slicer {
     /// If the block is empty or longer than [`BLOCK`].
     #[inline]
     pub fn slice(&mut self, block: &[f32], mut sink: impl FnMut(Edge)) {
-        assert!(
-            (1..=BLOCK).contains(&block.len()),
-            "block of {} samples",
-            block.len()
-        );
+        assert!((1..=BLOCK).contains(&block.len()), "block of {} samples", block.len());
         let len = block.len() as f32;
         if self.blocks == 0 {
             self.threshold = block.iter().sum::<f32>() / len;
+            self.upcoming = self.threshold;
             self.previous = block[0];
             self.high = block[0] > self.threshold;
         }
@@ -136,8 +130,9 @@ impl Slicer {
         let mask = compare(block, s);
         let fast = self.blocks < FAST_BLOCKS;
         if fast || self.blocks.is_multiple_of(AMPLITUDE_EVERY) {
-            let weight = if self.blocks == 0 { 1.0 } else { 0.125 };
+            let (weight, slow) = if fast { (0.125, 0.125) } else { (0.25, 1.0 / 256.0) };
             self.amplitude += weight * (mean_deviation(block, s) - self.amplitude);
+            self.reference += slow * (self.amplitude - self.reference);
         }
         let present = self.is_present();
         let mut changes = mask ^ ((mask << 1) | u64::from(self.high));
@@ -145,6 +140,7 @@ impl Slicer {
             changes &= (1 << block.len()) - 1;
         }
         let mut inverse_slopes = 0.0;
+        let mut high_time = mask.count_ones() as f32;
         while changes != 0 {
             let i = changes.trailing_zeros() as usize;
             changes &= changes - 1;
@@ -154,20 +150,23 @@ impl Slicer {
             let inverse = if step == 0.0 { 0.0 } else { 1.0 / step };
             inverse_slopes += inverse.abs();
             let fraction = ((s - before) * inverse).clamp(0.0, 1.0);
+            let rising = mask >> i & 1 != 0;
+            // Counted samples give the duty to one sample per edge. With a clean signal sampled
+            // in step with its clock all edges would sit at the same place between two samples,
+            // and the loop would not see a threshold that is off by less.
+            high_time += if rising { 0.5 - fraction } else { fraction - 0.5 };
             if present {
-                sink(Edge {
-                    offset: i as f32 - 1.0 + fraction,
-                    rising: mask >> i & 1 != 0,
-                });
+                let offset = i as f32 - 1.0 + fraction;
+                sink(Edge { offset, rising });
             }
         }
         self.high = mask >> (block.len() - 1) & 1 != 0;
         self.previous = block[block.len() - 1];
-        self.feed_back(mask.count_ones() as f32, len, inverse_slopes, fast);
+        self.feed_back(high_time, len, inverse_slopes, fast);
         self.blocks = self.blocks.saturating_add(1);
     }
 
-    fn feed_back(&mut self, ones: f32, len: f32, inverse_slopes: f32, fast: bool) {
+    fn feed_back(&mut self, high_time: f32, len: f32, inverse_slopes: f32, fast: bool) {
         let weight = if fast { 1.0 / 16.0 } else { 1.0 / 128.0 };
         self.density += weight * (inverse_slopes / len - self.density);
         // A square wave has no density at the middle: the amplitude limits the gain.
@@ -178,7 +177,8 @@ impl Slicer {
             by_amplitude
         };
         let speed = if fast { FAST_GAIN } else { 1.0 };
-        self.threshold += speed * self.rate * gain * (2.0 * ones - len);
+        self.threshold = self.upcoming;
+        self.upcoming += speed * self.rate * gain * (2.0 * high_time - len);
     }
 }
 
@@ -224,13 +224,7 @@ mod tests {
     const FS: f64 = 104.625e6;
 
     /// 4.5T carrier (a period that never fits the blocks) of amplitude `a` around `dc(time)`.
-    fn run(
-        slicer: &mut Slicer,
-        from: usize,
-        blocks: usize,
-        a: f64,
-        dc: impl Fn(f64) -> f64,
-    ) -> Vec<f32> {
+    fn run(slicer: &mut Slicer, from: usize, blocks: usize, a: f64, dc: impl Fn(f64) -> f64) -> Vec<f32> {
         let mut thresholds = Vec::new();
         for b in from..from + blocks {
             let block: Vec<f32> = (b * BLOCK..(b + 1) * BLOCK)
@@ -255,10 +249,7 @@ mod tests {
             let blocks = 1.0 + response.iter().map(missing).sum::<f64>();
             let tau = blocks * BLOCK as f64 / FS;
             let bandwidth = 1.0 / (TAU * tau);
-            assert!(
-                (bandwidth - 5e3).abs() < 200.0,
-                "{amplitude}: {bandwidth} Hz"
-            );
+            assert!((bandwidth - 5e3).abs() < 200.0, "{amplitude}: {bandwidth} Hz");
         }
     }
 
@@ -285,9 +276,8 @@ mod tests {
         run(&mut slicer, 0, 2000, 5000.0, |_| 0.0);
         let mut worst: f64 = 0.0;
         for b in 2000..2100 {
-            let block: Vec<f32> = (b * BLOCK..(b + 1) * BLOCK)
-                .map(|i| (5000.0 * (TAU * i as f64 / 36.37).sin()) as f32)
-                .collect();
+            let block: Vec<f32> =
+                (b * BLOCK..(b + 1) * BLOCK).map(|i| (5000.0 * (TAU * i as f64 / 36.37).sin()) as f32).collect();
             slicer.slice(&block, |edge| {
                 let t = (b * BLOCK) as f64 + f64::from(edge.offset);
                 let half_periods = t / 36.37 * 2.0;
@@ -296,6 +286,18 @@ mod tests {
             });
         }
         assert!(worst < 0.04, "{worst} samples");
+    }
+
+    #[test]
+    fn sees_small_offsets_of_a_signal_sampled_in_step_with_its_clock() {
+        let mut slicer = Slicer::new(FS, SLICER_HZ_1X, 8.0).unwrap();
+        for b in 0..4000 {
+            let block: Vec<f32> = (b * BLOCK..(b + 1) * BLOCK)
+                .map(|i| (100.0 + 5000.0 * (TAU * (i as f64 + 0.3) / 40.0).sin()) as f32)
+                .collect();
+            slicer.slice(&block, |_| ());
+        }
+        assert!((slicer.threshold() - 100.0).abs() < 40.0, "{}", slicer.threshold());
     }
 
     #[test]

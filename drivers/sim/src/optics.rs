@@ -1,0 +1,222 @@
+//! Light in a stack of thin films: coherent transfer matrix.
+//!
+//! Convention: fields vary as `exp(-i w t)`, so a film that absorbs has an index `n + i k` with
+//! `k > 0`. (With the other sign of `k` the same formulas return a reflectance far above one and no
+//! error at all; [`Stack::new`] therefore refuses a negative `k`.)
+//!
+//! The characteristic matrix of a film, Born & Wolf section 1.6, is used with its growing
+//! exponential divided out, so that thick absorbing films stay finite.
+
+mod phase;
+
+use crate::complex::{C64, c64};
+use core::f64::consts::TAU;
+
+/// Polarisation of the light relative to the plane of incidence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Polarisation {
+    /// Electric field perpendicular to the plane of incidence.
+    S,
+    /// Electric field in the plane of incidence. `r` and `t` refer to the tangential electric
+    /// field, so that `r_p = r_s` at normal incidence.
+    P,
+}
+
+/// One homogeneous film.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Film {
+    /// Complex refractive index `n + i k`, `k >= 0`.
+    pub index: C64,
+    /// Thickness in metres.
+    pub thickness: f64,
+}
+
+/// Films between two half spaces.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stack {
+    incident: f64,
+    films: Vec<Film>,
+    exit: C64,
+}
+
+/// What a stack does with a plane wave.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Amplitudes {
+    /// Amplitude reflection coefficient, phase at the first interface.
+    pub r: C64,
+    /// Amplitude transmission coefficient (tangential electric field), from the first interface to
+    /// the last.
+    pub t: C64,
+    /// Reflected fraction of the incident power.
+    pub reflectance: f64,
+    /// Fraction of the incident power that passes the last interface.
+    pub transmittance: f64,
+}
+
+/// Why a stack was refused.
+#[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
+pub enum StackError {
+    /// The light must come from a transparent medium.
+    #[error("index {0} of the incident medium is not a positive number")]
+    Incident(f64),
+    /// An index or a thickness that no film has.
+    #[error("film {at}: index {re} + {im} i, thickness {thickness} m is not physical")]
+    Film {
+        /// Position in the stack; the exit medium counts as the last.
+        at: usize,
+        /// Real part of the index.
+        re: f64,
+        /// Imaginary part of the index.
+        im: f64,
+        /// Thickness in metres.
+        thickness: f64,
+    },
+}
+
+impl Stack {
+    /// Films in the order in which the light meets them, from a medium of real index `incident`
+    /// into a medium of index `exit`.
+    ///
+    /// # Errors
+    /// [`StackError`] if an index has no positive modulus or amplifies (`k < 0`), or if a thickness
+    /// is negative.
+    pub fn new(incident: f64, films: Vec<Film>, exit: C64) -> Result<Self, StackError> {
+        if !(incident > 0.0 && incident.is_finite()) {
+            return Err(StackError::Incident(incident));
+        }
+        let last = Film { index: exit, thickness: 0.0 };
+        for (at, f) in films.iter().chain(core::iter::once(&last)).enumerate() {
+            let n = f.index;
+            let good = n.re >= 0.0 && n.im >= 0.0 && n.norm_sqr() > 0.0 && f.thickness >= 0.0;
+            if !good || !f.thickness.is_finite() || !n.norm_sqr().is_finite() {
+                return Err(StackError::Film { at, re: n.re, im: n.im, thickness: f.thickness });
+            }
+        }
+        Ok(Self { incident, films, exit })
+    }
+
+    /// The films.
+    #[must_use]
+    pub fn films(&self) -> &[Film] {
+        &self.films
+    }
+
+    /// Sets the thickness of one film in metres: for scans, without building a new stack.
+    ///
+    /// # Panics
+    /// If there is no film `at`.
+    pub fn set_thickness(&mut self, at: usize, thickness: f64) {
+        self.films[at].thickness = thickness.max(0.0);
+    }
+
+    /// Sets the index of one film: for scans and dispersion.
+    ///
+    /// # Panics
+    /// If there is no film `at`.
+    pub fn set_index(&mut self, at: usize, index: C64) {
+        self.films[at].index = c64(index.re, index.im.max(0.0));
+    }
+
+    /// Reflection and transmission at normal incidence: the hot path of every scan.
+    #[must_use]
+    pub fn normal(&self, wavelength: f64) -> Amplitudes {
+        let k0 = TAU / wavelength;
+        // (b, c): tangential E and H, up to the common factor that `scale` keeps.
+        let (mut b, mut c) = (C64::ONE, self.exit);
+        let mut scale = C64::ONE;
+        for chunk in self.films.rchunks(phase::LANES) {
+            let (mut pr, mut pi) = ([0.0; phase::LANES], [0.0; phase::LANES]);
+            for (l, f) in chunk.iter().enumerate() {
+                let d = k0 * f.thickness;
+                pr[l] = f.index.re * d;
+                pi[l] = f.index.im * d;
+            }
+            let (er, ei) = phase::cis(&pr, &pi);
+            for (l, f) in chunk.iter().enumerate().rev() {
+                let e = c64(er[l], ei[l]);
+                let e2 = e * e;
+                let n = f.index;
+                let sum = n * (C64::ONE + e2).scale(0.5);
+                let dif = (C64::ONE - e2).scale(0.5);
+                // Both rows are multiplied by n: a division less per film.
+                (b, c) = (sum * b + dif * c, n * n * dif * b + sum * c);
+                scale *= n * e;
+            }
+        }
+        self.finish(c64(self.incident, 0.0), b, c, scale, self.exit.re)
+    }
+
+    /// Reflection and transmission at `angle` radians from the normal in the incident medium.
+    #[must_use]
+    pub fn at_angle(&self, wavelength: f64, angle: f64, pol: Polarisation) -> Amplitudes {
+        self.solve(wavelength, angle, pol, None)
+    }
+
+    /// As [`Stack::at_angle`], with the absorbed fraction of the incident power in each film
+    /// written to `absorbed`, in the order of the films.
+    ///
+    /// # Panics
+    /// If `absorbed` is shorter than the list of films.
+    pub fn absorption(&self, wavelength: f64, angle: f64, pol: Polarisation, absorbed: &mut [f64]) -> Amplitudes {
+        self.solve(wavelength, angle, pol, Some(absorbed))
+    }
+
+    fn solve(&self, wavelength: f64, angle: f64, pol: Polarisation, mut absorbed: Option<&mut [f64]>) -> Amplitudes {
+        let k0 = TAU / wavelength;
+        let tangential = self.incident * angle.sin();
+        let along = |n: C64| (n * n - c64(tangential * tangential, 0.0)).sqrt_forward();
+        let admittance = |n: C64, q: C64| match pol {
+            Polarisation::S => q,
+            Polarisation::P => n * n / q,
+        };
+        let eta0 = c64(
+            match pol {
+                Polarisation::S => self.incident * angle.cos(),
+                Polarisation::P => self.incident / angle.cos(),
+            },
+            0.0,
+        );
+        let exit = admittance(self.exit, along(self.exit));
+        let (mut b, mut c) = (C64::ONE, exit);
+        let mut scale = C64::ONE;
+        // Power flux at the lower side of each film, relative to the flux at the exit: it follows
+        // from b, c and the product of scales so far.
+        let mut below = exit.re;
+        for (i, f) in self.films.iter().enumerate().rev() {
+            let q = along(f.index);
+            let eta = admittance(f.index, q);
+            let d = k0 * f.thickness;
+            let e = (C64::I * q.scale(d)).exp();
+            let e2 = e * e;
+            let (sum, dif) = ((C64::ONE + e2).scale(0.5), (C64::ONE - e2).scale(0.5));
+            (b, c) = (sum * b + dif * c / eta, eta * dif * b + sum * c);
+            scale *= e;
+            if let Some(out) = absorbed.as_deref_mut() {
+                // b, c grew by `scale` against the true fields of unit exit amplitude; keep the
+                // difference in units of the exit flux, and put the incident flux in at the end.
+                let here = (b * c.conj()).re / scale.norm_sqr();
+                out[i] = here - below;
+                below = here;
+            }
+        }
+        let a = self.finish(eta0, b, c, scale, exit.re);
+        if let Some(out) = absorbed {
+            let unit = a.t.norm_sqr() / eta0.re;
+            for o in &mut out[..self.films.len()] {
+                *o *= unit;
+            }
+        }
+        a
+    }
+
+    fn finish(&self, eta0: C64, b: C64, c: C64, scale: C64, exit_re: f64) -> Amplitudes {
+        let den = eta0 * b + c;
+        let inv = den.conj().scale(1.0 / den.norm_sqr());
+        let r = (eta0 * b - c) * inv;
+        let t = eta0.scale(2.0) * scale * inv;
+        Amplitudes { r, t, reflectance: r.norm_sqr(), transmittance: t.norm_sqr() * exit_re / eta0.re }
+    }
+}
+
+#[cfg(test)]
+mod tests;

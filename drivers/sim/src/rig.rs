@@ -1,0 +1,204 @@
+//! The simulated bench as an opened tester.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use disc_hal::hal::{Bench, Identity, Name, OffHandle, Rig};
+use disc_hal::media::Medium;
+
+use crate::disc_file::{self, DiscFileError};
+use crate::model::ModelError;
+use crate::parts::{self, Shared, SimDelay, SimDetector, SimFocus, SimLasers, SimSpindle, SimTracking};
+use crate::world::{Disc, World};
+
+/// Why a simulated bench can't be opened.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SimError {
+    /// The disc file can't be used.
+    #[error(transparent)]
+    File(#[from] DiscFileError),
+    /// The medium can't be simulated.
+    #[error("the medium `{medium}` can't be used: {source}")]
+    Medium {
+        /// Its name.
+        medium: String,
+        /// Why.
+        source: ModelError,
+    },
+}
+
+/// What is written where, as the disc file has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Written {
+    /// Layer.
+    pub layer: usize,
+    /// First sector touched.
+    pub first: u32,
+    /// Last sector touched.
+    pub last: u32,
+}
+
+/// A simulated tester with a disc in it.
+///
+/// ```
+/// use disc_hal::hal::Rig;
+/// use disc_hal::media::Medium;
+/// use disc_hal_sim::SimRig;
+///
+/// let mut rig = SimRig::blank(Medium::load("dual-layer")?, 1)?;
+/// assert!(rig.bench().electrodes.is_none());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct SimRig {
+    identity: Identity,
+    world: Shared,
+    lasers: SimLasers,
+    focus: SimFocus,
+    tracking: SimTracking,
+    detector: SimDetector,
+    spindle: SimSpindle,
+    delay: SimDelay,
+    path: Option<PathBuf>,
+}
+
+impl SimRig {
+    /// A tester with a blank disc that lives in memory only. `seed` is the root
+    /// of all of its noise.
+    ///
+    /// # Errors
+    /// [`SimError::Medium`] if the medium can't be simulated.
+    pub fn blank(medium: Medium, seed: u64) -> Result<Self, SimError> {
+        Self::with_disc(Disc::blank(medium, seed), None)
+    }
+
+    /// A tester with a blank disc that will be stored at `path` when the rig is closed.
+    ///
+    /// # Errors
+    /// [`SimError::File`] if there is something at `path` already or nothing can
+    /// be written there, [`SimError::Medium`] if the medium can't be simulated.
+    pub fn create(path: &Path, medium: Medium, seed: u64) -> Result<Self, SimError> {
+        disc_file::can_create(path)?;
+        let rig = Self::with_disc(Disc::blank(medium, seed), Some(path.into()))?;
+        rig.save()?;
+        Ok(rig)
+    }
+
+    /// A tester with the disc of a disc file.
+    ///
+    /// # Errors
+    /// [`SimError::File`] for a file that can't be read, is damaged, or comes
+    /// from a newer version.
+    pub fn open(path: &Path) -> Result<Self, SimError> {
+        Self::with_disc(disc_file::load(path)?, Some(path.into()))
+    }
+
+    fn with_disc(disc: Disc, path: Option<PathBuf>) -> Result<Self, SimError> {
+        let (name, seed) = (disc.medium.name.clone(), disc.seed);
+        let world = World::new(disc).map_err(|source| SimError::Medium { medium: name, source })?;
+        let world = Shared::new(world);
+        let (lasers, focus, tracking, detector, spindle) = parts::specs();
+        Ok(Self {
+            identity: Identity {
+                vendor: Name::new("disc-hal"),
+                model: Name::new("simulated bench"),
+                serial: Name::new(&format!("SIM-{seed:016X}")),
+                firmware: Name::new(env!("CARGO_PKG_VERSION")),
+            },
+            lasers: SimLasers { world: world.clone(), spec: lasers, readings: 0 },
+            focus: SimFocus { world: world.clone(), spec: focus },
+            tracking: SimTracking { world: world.clone(), spec: tracking },
+            detector: SimDetector { world: world.clone(), spec: detector },
+            spindle: SimSpindle { world: world.clone(), spec: spindle },
+            delay: SimDelay { world: world.clone() },
+            world,
+            path,
+        })
+    }
+
+    /// The medium of the disc inside.
+    pub fn medium(&self) -> Medium {
+        self.world.lock().disc.medium.clone()
+    }
+
+    /// The root of its noise.
+    pub fn seed(&self) -> u64 {
+        self.world.lock().disc.seed
+    }
+
+    /// Where the disc is stored.
+    pub fn path(&self) -> Option<&Path> {
+        self.path.as_deref()
+    }
+
+    /// What is written on the disc: what a microscope would see, not what a bench can.
+    pub fn written(&self) -> Vec<Written> {
+        let world = self.world.lock();
+        let cells = 38_688 * 256;
+        let sector = |cell: u64| u32::try_from(cell / cells).unwrap_or(u32::MAX);
+        world
+            .disc
+            .layers
+            .iter()
+            .enumerate()
+            .flat_map(|(layer, state)| {
+                state.stretches().into_iter().map(move |s| Written {
+                    layer,
+                    first: sector(s.start),
+                    last: sector(s.end.saturating_sub(1)),
+                })
+            })
+            .collect()
+    }
+
+    /// Time of the simulated world, in picoseconds.
+    pub fn now(&self) -> u64 {
+        self.world.lock().now()
+    }
+
+    fn save(&self) -> Result<(), DiscFileError> {
+        let mut world = self.world.lock();
+        world.off();
+        match &self.path {
+            Some(path) => disc_file::save(&world.disc, path),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Rig for SimRig {
+    fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    fn bench(&mut self) -> Bench<'_> {
+        Bench::new(
+            &mut self.lasers,
+            &mut self.focus,
+            &mut self.tracking,
+            &mut self.detector,
+            &mut self.spindle,
+            &mut self.delay,
+        )
+    }
+
+    fn off_handle(&self) -> OffHandle {
+        let world = self.world.clone();
+        OffHandle::new(move || world.lock().off())
+    }
+
+    fn close(&mut self) -> io::Result<()> {
+        self.save().map_err(|e| match e {
+            DiscFileError::Io { ref source, .. } => io::Error::new(source.kind(), e),
+            e => io::Error::other(e),
+        })
+    }
+}
+
+impl Drop for SimRig {
+    fn drop(&mut self) {
+        // Made safe in any case; the disc is stored by `close`, which can report.
+        self.world.lock().off();
+    }
+}

@@ -1,0 +1,345 @@
+//! What the photodetector sees, sample by sample.
+//!
+//! While an acquisition runs, each step of the world leaves a note of where the
+//! spot was. Samples are made of these notes when they are read: each note with
+//! random numbers of its own, so in parallel and whatever the size of the reads.
+
+use std::collections::VecDeque;
+
+use disc_hal::hal::{
+    Acquisition, ChannelKind, ChannelSpec, Chunk, DetectorSpec, Error, ErrorKind, Few, Hertz, Part, Result, Source,
+    Trigger,
+};
+use rayon::prelude::*;
+
+use super::geometry::Spiral;
+use super::{APERTURE, STEP_PS, Spot, World};
+use crate::disc::{CELLS, LayerState};
+use crate::noise::{Noise, Purpose};
+use crate::readout::{EdgeTable, REACH};
+
+/// Counts of a mirror of reflectance 1 at 1 mW.
+pub(crate) const REFERENCE: u32 = 100_000;
+
+/// Counts in the dark.
+const DARK: i16 = 64;
+
+/// Sample rate up to which the band of the servo is digitised, not the HF signal.
+const SERVO_RATE: u32 = 2_000_000;
+
+/// Highest rate of the HF channel.
+const FINE_RATE: Hertz = Hertz(250_000_000);
+
+/// Noise of amplifier, laser and light, each as r.m.s. of the light of a mirror
+/// at 1 mW in 1 Hz; facts 4: amplifier 8 pA/sqrt(Hz), laser -128 dB/Hz.
+const AMPLIFIER: f64 = 3.5e-8;
+const LASER: f64 = 4.0e-7;
+const SHOT: f64 = 3.8e-8;
+
+/// Noise of the medium: reflectance of stretches of `GRAIN` channel bits, r.m.s.
+/// relative. Seen through the spot it gives a carrier-to-noise ratio of about
+/// 52 dB in 30 kHz (facts 4: 50-55 dB).
+const GRAIN_NOISE: f32 = 0.0080;
+const GRAIN: f64 = 4.0;
+
+/// Stretches of one stream of random numbers.
+const GRAINS: u64 = 64;
+
+pub(crate) fn detector_spec() -> DetectorSpec {
+    let channel = |kind, rate_max| ChannelSpec {
+        kind,
+        source: Source(0),
+        rate_max,
+        dark: DARK,
+        nanovolts_per_count: 30_000,
+        reference: REFERENCE,
+        calibration: 1,
+        calibrated: 20_260_101,
+    };
+    let channels = [
+        channel(ChannelKind::Sum, FINE_RATE),
+        channel(ChannelKind::FocusError, Hertz(SERVO_RATE)),
+        channel(ChannelKind::PushPull, Hertz(SERVO_RATE)),
+    ];
+    DetectorSpec { channels: Few::from_slice(&channels).unwrap_or_default(), buffer: 1 << 26 }
+}
+
+/// Where the spot was during one step.
+#[derive(Debug, Clone, Copy)]
+struct Note {
+    /// The step.
+    step: u64,
+    layer: Option<usize>,
+    /// Channel bits at the start of the step, and gained in it.
+    bits: f64,
+    way: f64,
+    /// Milliwatts.
+    light: f32,
+    /// Light of the track in focus, and of all else, for unit power.
+    own: f32,
+    stray: f32,
+    /// How well marks are seen: 1 in focus and on track.
+    sharp: f32,
+    focus_error: f32,
+    push_pull: f32,
+}
+
+/// An acquisition.
+#[derive(Debug)]
+pub(crate) struct Capture {
+    plan: Acquisition,
+    number: u64,
+    /// When it started, in picoseconds.
+    started: Option<u64>,
+    notes: VecDeque<Note>,
+    /// Samples (of each channel) read or lost so far.
+    delivered: u64,
+    table: Option<EdgeTable>,
+}
+
+fn error(kind: ErrorKind) -> Error {
+    Error::new(Part::Detector, kind)
+}
+
+impl Capture {
+    /// Seconds from one sample to the next.
+    fn interval(&self) -> f64 {
+        1.0 / f64::from(self.plan.rate.0)
+    }
+
+    /// Samples that exist at a time.
+    fn produced(&self, now: u64) -> u64 {
+        let Some(started) = self.started else { return 0 };
+        let seconds = now.saturating_sub(started) as f64 * 1e-12;
+        ((seconds * f64::from(self.plan.rate.0)).floor() as u64).min(self.plan.length)
+    }
+}
+
+impl World {
+    pub(crate) fn arm_capture(&mut self, plan: &Acquisition) -> Result<()> {
+        let spec = detector_spec();
+        let wanted = |index: usize| plan.channels.bits() & (1 << index) != 0;
+        if plan.length == 0 || plan.channels.is_empty() || plan.rate.0 == 0 {
+            return Err(error(ErrorKind::InvalidArgument));
+        }
+        let too_fast = spec.channels.iter().enumerate().any(|(i, c)| wanted(i) && plan.rate > c.rate_max);
+        if plan.channels.bits() >> spec.channels.len() != 0 || too_fast {
+            return Err(error(ErrorKind::OutOfRange));
+        }
+        let started = (plan.trigger == Trigger::Now).then(|| self.now());
+        let table = (plan.rate.0 > SERVO_RATE).then(|| {
+            let velocity = if self.mechanics.wanted > 0.0 { self.mechanics.wanted } else { 1.0 };
+            let rate = f64::from(plan.rate.0) * self.model.bit / velocity;
+            let cutoff = 2.0 * APERTURE / (f64::from(self.disc.medium.wavelength.0) * 1e-9);
+            EdgeTable::new(rate, self.model.bit, cutoff)
+        });
+        // The number makes the noise of each acquisition its own, from command to command as well.
+        self.captures += 1;
+        let number = (self.disc.shots << 24) + self.captures;
+        self.capture = Some(Capture { plan: *plan, number, started, notes: VecDeque::new(), delivered: 0, table });
+        Ok(())
+    }
+
+    /// Notes where the spot went in this step.
+    pub(super) fn note(&mut self, before: Spot) {
+        let now = self.now();
+        let light = self.light() as f32;
+        let Some(capture) = &mut self.capture else { return };
+        let spot = &self.spot;
+        let way = spot.bits - before.bits;
+        let on_the_way = before.layer == spot.layer && (0.0..1e4).contains(&way);
+        let (bits, way) = if on_the_way { (before.bits, way) } else { (spot.bits, 0.0) };
+        let Some(started) = capture.started else {
+            let started = match capture.plan.trigger {
+                Trigger::Address(address) if self.radial.is_locked() && way > 0.0 => {
+                    let start = Spiral::start_of(address);
+                    (bits < start && start <= bits + way).then(|| (start - bits) / way)
+                }
+                Trigger::Index => self.mechanics.index.then_some(1.0),
+                _ => None,
+            };
+            if let Some(part) = started {
+                capture.started = Some(now - STEP_PS + (part * STEP_PS as f64) as u64);
+                return self.note(before);
+            }
+            return;
+        };
+        if capture.produced(now) == capture.plan.length && capture.produced(now - STEP_PS) == capture.plan.length {
+            return;
+        }
+        let _ = started;
+        let phase = 2.0 * core::f64::consts::PI * spot.error / (f64::from(self.disc.medium.track_pitch.0) * 1e-9);
+        capture.notes.push_back(Note {
+            step: now / STEP_PS - 1,
+            layer: spot.layer,
+            bits,
+            way,
+            light,
+            own: (spot.sum - spot.stray) as f32,
+            stray: spot.stray as f32,
+            sharp: (super::servo::sharpness(spot.defocus) * 0.5 * (1.0 + phase.cos())) as f32,
+            focus_error: spot.focus_error as f32,
+            push_pull: spot.push_pull as f32,
+        });
+    }
+
+    pub(crate) fn read_capture(&mut self, samples: &mut [i16]) -> Result<Chunk> {
+        let now = self.now();
+        let capture = self.capture.as_mut().ok_or(error(ErrorKind::WrongState))?;
+        if capture.delivered >= capture.plan.length {
+            return Err(error(ErrorKind::WrongState));
+        }
+        let channels = capture.plan.channels.count() as usize;
+        let produced = capture.produced(now);
+        let room = detector_spec().buffer / channels as u64;
+        let gap = (produced - capture.delivered).saturating_sub(room);
+        let first = capture.delivered + gap;
+        let length = usize::try_from(produced - first).unwrap_or(usize::MAX).min(samples.len() / channels);
+        capture.render(first, &mut samples[..length * channels], &self.disc.layers, self.noise);
+        capture.delivered = first + length as u64;
+        let last = capture.delivered >= capture.plan.length;
+        Ok(Chunk { first, length, gap, last })
+    }
+}
+
+impl Capture {
+    /// Makes the samples from number `first` on.
+    fn render(&mut self, first: u64, out: &mut [i16], layers: &[LayerState], noise: Noise) {
+        let Some(started) = self.started.filter(|_| !out.is_empty()) else { return };
+        let channels = self.plan.channels.count() as usize;
+        let interval_ps = self.interval() * 1e12;
+        // Steps as time since the start, in samples.
+        let per_step = STEP_PS as f64 / interval_ps;
+        let sample_of = |step: u64| (step * STEP_PS) as f64 / interval_ps - started as f64 / interval_ps;
+        let count = out.len() / channels;
+        let end = first + count as u64;
+        // Cut the output at the borders of steps.
+        let mut parts: Vec<(&Note, u64, &mut [i16])> = Vec::new();
+        let mut rest = out;
+        let mut at = first;
+        for note in &self.notes {
+            let upto = ((sample_of(note.step) + per_step).ceil().max(0.0) as u64).min(end);
+            if upto <= at {
+                continue;
+            }
+            let (part, remaining) = rest.split_at_mut((upto - at) as usize * channels);
+            parts.push((note, at, part));
+            rest = remaining;
+            at = upto;
+        }
+        let this = &*self;
+        let work = |(note, at, part): (&Note, u64, &mut [i16])| {
+            let offset = at as f64 - sample_of(note.step);
+            this.render_step(note, at, offset, per_step, part, layers, noise);
+        };
+        if parts.len() > 8 {
+            parts.into_par_iter().for_each(work);
+        } else {
+            parts.into_iter().for_each(work);
+        }
+        // Notes that are no longer needed.
+        while self.notes.front().is_some_and(|n| sample_of(n.step) + per_step < end as f64 - 1.0) {
+            self.notes.pop_front();
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one inner loop, not an interface")]
+    fn render_step(
+        &self,
+        note: &Note,
+        at: u64,
+        offset: f64,
+        per_step: f64,
+        out: &mut [i16],
+        layers: &[LayerState],
+        noise: Noise,
+    ) {
+        let channels = self.plan.channels;
+        let width = channels.count() as usize;
+        let count = out.len() / width;
+        let spec = detector_spec();
+        // A step is cut where reads end, so noise belongs to the sample's number.
+        let mut light = vec![note.own + note.stray; count];
+        if let (Some(table), Some(layer)) = (&self.table, note.layer.and_then(|l| layers.get(l))) {
+            hf(note, table, layer, offset, per_step, &mut light, noise);
+        }
+        let bandwidth = f64::from(self.plan.rate.0) / 2.0;
+        let scale = REFERENCE as f32;
+        let power = f64::from(note.light);
+        let amplifier = (AMPLIFIER * AMPLIFIER * bandwidth) as f32;
+        let shot = (SHOT * SHOT * bandwidth * power) as f32;
+        let laser = (LASER * LASER * bandwidth * power * power) as f32;
+        let block = 256;
+        let mut index = 0;
+        for (slot, channel) in spec.channels.iter().enumerate() {
+            if channels.bits() & (1 << slot) == 0 {
+                continue;
+            }
+            let mut number = u64::MAX;
+            let mut stream = noise.stream(Purpose::Samples, self.number, 0);
+            for i in 0..count {
+                let sample = at + i as u64;
+                if sample / block != number {
+                    number = sample / block;
+                    stream = noise.stream(Purpose::Samples, self.number, number * 16 + slot as u64);
+                    for _ in 0..sample % block {
+                        stream.normal();
+                    }
+                }
+                let (value, bright) = match channel.kind {
+                    ChannelKind::FocusError => (note.focus_error, light[i]),
+                    ChannelKind::PushPull => (note.push_pull, light[i]),
+                    _ => (light[i], light[i]),
+                };
+                let variance = amplifier + shot * bright + laser * value * value;
+                let counts = (value * note.light + variance.sqrt() * stream.normal()) * scale + f32::from(DARK);
+                // `as` saturates, as a converter does.
+                out[i * width + index] = counts.round() as i16;
+            }
+            index += 1;
+        }
+    }
+}
+
+/// The HF signal of one step: marks and the grain of the medium.
+fn hf(note: &Note, table: &EdgeTable, layer: &LayerState, offset: f64, per_step: f64, light: &mut [f32], noise: Noise) {
+    let per_sample = note.way / per_step;
+    if per_sample <= 0.0 {
+        return;
+    }
+    // Channel bits under the spot at the first sample.
+    let start = note.bits + offset * per_sample;
+    let end = start + light.len() as f64 * per_sample;
+    let mut signal = vec![1.0f32; light.len()];
+    let reach = REACH as f64 + 1.0;
+    let cell = |bits: f64| (bits.max(0.0) * CELLS) as u64;
+    layer.marks_in(cell(start - reach), cell(end + reach), |a, b, depth| {
+        let place = |cells: u64| (cells as f64 / CELLS - start) / per_sample;
+        table.add_mark(&mut signal, place(a), place(b), f32::from(depth) / 255.0 * note.sharp);
+    });
+    let number = note.layer.unwrap_or(0) as u64;
+    let first = (start / GRAIN).floor();
+    let grains = grain(noise, number, first as u64, ((end / GRAIN).floor() - first) as usize + 2);
+    for (i, s) in signal.iter_mut().enumerate() {
+        let x = (start + i as f64 * per_sample) / GRAIN - first;
+        let (k, f) = (x as usize, (x - x.floor()) as f32);
+        *s *= 1.0 + GRAIN_NOISE * (grains[k] * (1.0 - f) + grains[k + 1] * f);
+    }
+    for (l, s) in light.iter_mut().zip(&signal) {
+        *l = note.stray + note.own * s;
+    }
+}
+
+/// Deviates of the medium's stretches from number `first` on.
+fn grain(noise: Noise, layer: u64, first: u64, count: usize) -> Vec<f32> {
+    let mut grains = Vec::with_capacity(count + GRAINS as usize);
+    let mut block = first / GRAINS;
+    let skip = (first % GRAINS) as usize;
+    while grains.len() < skip + count {
+        let mut stream = noise.stream(Purpose::Medium, layer, block);
+        grains.extend((0..GRAINS).map(|_| stream.normal()));
+        block += 1;
+    }
+    grains.drain(..skip);
+    grains
+}

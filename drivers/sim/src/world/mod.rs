@@ -1,0 +1,358 @@
+//! The world of the simulated bench: one clock, one disc, one head.
+//!
+//! Time moves in steps of the servo ([`servo::STEP`]). Each step turns the disc,
+//! moves lens and sled, closes what loops are closed, writes what a shot emits
+//! and notes for an acquisition where the spot was; samples are synthesised from
+//! these notes when they are read.
+
+mod acquisition;
+mod focus;
+pub(crate) mod geometry;
+pub(crate) mod lasers;
+mod radial;
+pub(crate) mod servo;
+mod writing;
+
+use disc_hal::hal::{AbortCause, Address, Error, ErrorKind, Microwatts, Part, Result};
+use disc_hal::media::Medium;
+
+use crate::disc::{CELLS, LayerState};
+use crate::model::{Model, ModelError, Writer};
+use crate::noise::{Noise, Purpose, Stream};
+use acquisition::Capture;
+use focus::Focus;
+use geometry::{Spiral, TrackPoint};
+use lasers::Lasers;
+use radial::Radial;
+use servo::{Runout, STEP};
+
+pub(crate) use acquisition::detector_spec;
+pub(crate) use focus::focus_spec;
+pub(crate) use radial::tracking_spec;
+
+/// Numerical aperture of the objective.
+pub(crate) const APERTURE: f64 = 0.65;
+
+/// Lens position at which the first layer is in focus, in metres.
+const FIRST_LAYER: f64 = 120e-6;
+
+/// What is inside the tester and stays with the disc between commands.
+#[derive(Debug)]
+pub(crate) struct Disc {
+    pub(crate) medium: Medium,
+    pub(crate) seed: u64,
+    /// Shots that have written on it: the place in the noise of edges.
+    pub(crate) shots: u64,
+    pub(crate) layers: Vec<LayerState>,
+}
+
+impl Disc {
+    /// A blank disc.
+    pub(crate) fn blank(medium: Medium, seed: u64) -> Self {
+        let layers = medium.layers.iter().map(|_| LayerState::default()).collect();
+        Self { medium, seed, shots: 0, layers }
+    }
+}
+
+/// Spindle and sled.
+#[derive(Debug)]
+pub(crate) struct Mechanics {
+    /// Speed of the track asked for and reached, in m/s.
+    pub(crate) wanted: f64,
+    pub(crate) velocity: f64,
+    /// Revolutions of the disc.
+    pub(crate) turns: f64,
+    /// Whether the index mark has just passed.
+    pub(crate) index: bool,
+    /// Where the sled is and goes, in metres.
+    pub(crate) sled: f64,
+    pub(crate) sled_target: Option<f64>,
+}
+
+/// Where the light is, and what comes back.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Spot {
+    /// The layer nearest to focus, if any is.
+    pub(crate) layer: Option<usize>,
+    /// Metres out of focus on that layer.
+    pub(crate) defocus: f64,
+    /// Focus error and sum for unit power and unit reflectance.
+    pub(crate) focus_error: f64,
+    pub(crate) sum: f64,
+    /// The part of the sum that comes from other surfaces.
+    pub(crate) stray: f64,
+    /// Push-pull for unit power.
+    pub(crate) push_pull: f64,
+    /// Channel bits from sector 0 of the layer.
+    pub(crate) bits: f64,
+    /// Metres off the track centre.
+    pub(crate) error: f64,
+}
+
+/// Everything.
+#[derive(Debug)]
+pub(crate) struct World {
+    pub(crate) disc: Disc,
+    pub(crate) model: Model,
+    pub(crate) noise: Noise,
+    spirals: Vec<Spiral>,
+    /// Time in steps, and picoseconds asked for but not yet lived through.
+    steps: u64,
+    owed: u64,
+    pub(crate) mechanics: Mechanics,
+    axial: Runout,
+    eccentricity: Runout,
+    /// The disc turns a little unevenly.
+    flutter: Stream,
+    flutter_now: f64,
+    pub(crate) focus: Focus,
+    pub(crate) radial: Radial,
+    pub(crate) lasers: Lasers,
+    writer: Option<Writer>,
+    edge_noise: Option<Stream>,
+    pending: writing::Pending,
+    pub(crate) spot: Spot,
+    pub(crate) capture: Option<Capture>,
+    captures: u64,
+    /// Relative transmission of the first layer, and where it was last looked up.
+    shade: (f64, u64),
+}
+
+/// A step in picoseconds.
+const STEP_PS: u64 = 5_000_000;
+
+impl World {
+    pub(crate) fn new(disc: Disc) -> core::result::Result<Self, ModelError> {
+        let model = Model::new(&disc.medium, APERTURE)?;
+        let noise = Noise::new(disc.seed);
+        let spirals = disc.medium.layers.iter().map(|l| Spiral::new(&disc.medium, l.layout.direction)).collect();
+        let mut mechanics = noise.stream(Purpose::Mechanics, 0, 0);
+        let mut phase = || f64::from(mechanics.normal());
+        // Well inside the standard's 0.3 mm and 50 um (facts 1.4): a disc of good make.
+        let axial = Runout { harmonics: [(40e-6, phase()), (8e-6, phase()), (2e-6, phase())] };
+        let eccentricity = Runout { harmonics: [(25e-6, phase()), (0.5e-6, phase()), (0.0, 0.0)] };
+        Ok(Self {
+            model,
+            noise,
+            spirals,
+            steps: 0,
+            owed: 0,
+            mechanics: Mechanics {
+                wanted: 0.0,
+                velocity: 0.0,
+                turns: 0.0,
+                index: false,
+                sled: 24.0e-3,
+                sled_target: None,
+            },
+            axial,
+            eccentricity,
+            flutter: noise.stream(Purpose::Mechanics, 1, disc.shots),
+            flutter_now: 0.0,
+            focus: Focus::new(),
+            radial: Radial::new(noise.stream(Purpose::Mechanics, 2, disc.shots)),
+            lasers: Lasers::new(),
+            writer: None,
+            edge_noise: None,
+            pending: writing::Pending::default(),
+            spot: Spot::default(),
+            capture: None,
+            captures: 0,
+            shade: (1.0, u64::MAX),
+            disc,
+        })
+    }
+
+    /// Lives through `ps` picoseconds.
+    pub(crate) fn advance(&mut self, ps: u64) {
+        self.owed += ps;
+        while self.owed >= STEP_PS {
+            self.owed -= STEP_PS;
+            self.step();
+        }
+    }
+
+    /// Time in picoseconds.
+    pub(crate) fn now(&self) -> u64 {
+        self.steps * STEP_PS
+    }
+
+    /// Power on the disc now, in milliwatts.
+    fn light(&self) -> f64 {
+        f64::from(self.lasers.power.0) * 1e-3
+    }
+
+    /// Lens position at which a layer is in focus on a flat disc.
+    fn focus_of(&self, layer: usize) -> f64 {
+        // The focus moves by n times the lens inside a body of index n.
+        let bond = &self.disc.medium.bond;
+        FIRST_LAYER + layer as f64 * bond.thickness.0 / bond.n
+    }
+
+    fn step(&mut self) {
+        self.steps += 1;
+        self.turn();
+        let before = self.spot;
+        self.look();
+        self.move_lens();
+        self.move_sideways(before);
+        if self.lasers.is_writing() || self.lasers.shots.iter().any(lasers::Shot::is_open) {
+            self.write(before);
+        }
+        self.note(before);
+    }
+
+    /// Turns the disc.
+    fn turn(&mut self) {
+        let m = &mut self.mechanics;
+        // A spindle motor reaches 1x in some tenths of a second.
+        let change = (m.wanted - m.velocity).clamp(-15.0 * STEP, 15.0 * STEP);
+        m.velocity += change;
+        // Flutter: 0.02 % r.m.s. with a memory of a millisecond.
+        let memory = (-STEP / 1e-3_f64).exp();
+        if self.steps.is_multiple_of(20) {
+            let kick = 2e-4 * (1.0 - memory.powi(40)).sqrt();
+            self.flutter_now = self.flutter_now * memory.powi(20) + kick * f64::from(self.flutter.normal());
+        }
+        let turn = m.turns.floor();
+        m.turns += m.velocity * (1.0 + self.flutter_now) * STEP / (2.0 * core::f64::consts::PI * m.sled);
+        m.index = m.turns.floor() > turn;
+        if let Some(target) = m.sled_target {
+            // 0.3 m/s.
+            let way = (target - m.sled).clamp(-0.3 * STEP, 0.3 * STEP);
+            m.sled += way;
+            if (target - m.sled).abs() < 1e-9 {
+                m.sled_target = None;
+            }
+        }
+    }
+
+    /// What the spot sees.
+    fn look(&mut self) {
+        let runout = self.axial.at(self.mechanics.turns);
+        let lens = self.focus.position() - runout;
+        // The surface lies above the first layer by the cover.
+        let cover = &self.disc.medium.cover;
+        let surface = lens - (FIRST_LAYER - cover.thickness.0 / cover.n);
+        let mut focus_error = self.model.surface * servo::s_curve(surface);
+        let mut stray = self.model.surface * servo::light(surface);
+        let mut nearest: Option<(usize, f64)> = None;
+        for layer in 0..self.model.layers.len() {
+            let u = lens - self.focus_of(layer);
+            if nearest.is_none_or(|(_, best)| u.abs() < best.abs()) {
+                nearest = Some((layer, u));
+            }
+        }
+        let nearest = nearest.filter(|(_, u)| u.abs() < 3.0 * servo::HALF_SWING);
+        let mut spot = Spot::default();
+        for (layer, model) in self.model.layers.iter().enumerate() {
+            let u = lens - self.focus_of(layer);
+            let shade = if layer == 0 { 1.0 } else { self.shade.0 * self.shade.0 };
+            let reflectance = model.reflectance * shade;
+            focus_error += reflectance * servo::s_curve(u);
+            if nearest.is_none_or(|(seen, _)| seen != layer) {
+                stray += reflectance * servo::light(u);
+            }
+        }
+        spot.stray = stray;
+        spot.sum = stray;
+        spot.focus_error = focus_error;
+        if let Some((layer, u)) = nearest {
+            let radius = self.radius();
+            let TrackPoint { bits, error, turn } = self.spirals[layer].nearest(radius, self.mechanics.turns);
+            let model = &self.model.layers[layer];
+            let phase = 2.0 * core::f64::consts::PI * error / self.pitch();
+            let shade = if layer == 0 { 1.0 } else { self.shade.0 * self.shade.0 };
+            let crossing = 1.0 + (model.land - 1.0) * 0.5 * (1.0 - phase.cos());
+            let sharp = servo::sharpness(u);
+            spot.layer = Some(layer);
+            spot.defocus = u;
+            spot.bits = bits;
+            spot.error = error;
+            let own = model.reflectance * shade * servo::light(u);
+            spot.sum += own * (1.0 + (crossing - 1.0) * sharp);
+            spot.push_pull = own * model.push_pull * phase.sin() * sharp;
+            self.radial.turn = turn;
+        }
+        self.spot = spot;
+        self.look_through();
+    }
+
+    /// Radius of the spot in the frame of the disc.
+    fn radius(&self) -> f64 {
+        self.mechanics.sled + self.radial.actuator.x - self.eccentricity.at(self.mechanics.turns)
+    }
+
+    fn pitch(&self) -> f64 {
+        f64::from(self.disc.medium.track_pitch.0) * 1e-9
+    }
+
+    /// How much of the first layer, where the light for the second passes, is
+    /// recorded; looked up again when the spot has moved on by some tracks.
+    fn look_through(&mut self) {
+        let Some(layer @ 1..) = self.spot.layer else { return };
+        let place = (self.spot.bits / 4e6) as u64;
+        if self.shade.1 == place {
+            return;
+        }
+        let Some(radius) = self.spirals[layer].radius(self.spot.bits) else { return };
+        let half = self.model.tracks_in_cone(&self.disc.medium, APERTURE) * self.pitch();
+        let at = |r: f64| self.spirals[0].on_turn(r, 0.0, ((r - 24e-3) / self.pitch()).round()).bits.max(0.0);
+        let (start, end) = ((at(radius - half) * CELLS) as u64, (at(radius + half) * CELLS) as u64);
+        // Marks take half of a recorded track.
+        let recorded = 0.5 * self.disc.layers[0].coverage(start, end);
+        self.shade = (self.model.transmission(recorded), place);
+    }
+
+    /// Light on the disc changes the servo signals: their scale in counts.
+    pub(crate) fn counts(&self) -> f64 {
+        f64::from(acquisition::REFERENCE) * self.light()
+    }
+
+    /// The address under the spot, while it can be read.
+    pub(crate) fn address(&self) -> Option<Address> {
+        let readable = self.focus.is_locked()
+            && self.radial.is_closed()
+            && self.spot.error.abs() < 0.2 * self.pitch()
+            && self.light() > 0.05
+            && self.mechanics.velocity > 0.5;
+        self.spot.layer.filter(|_| readable)?;
+        Spiral::address_at(self.spot.bits)
+    }
+
+    /// Whether a shot may be armed.
+    pub(crate) fn ready_to_write(&self) -> Result<()> {
+        let error = |kind| Err(Error::new(Part::Laser, kind));
+        if !self.focus.is_locked() {
+            return error(ErrorKind::FocusLost);
+        }
+        if !self.radial.is_locked() {
+            return error(ErrorKind::TrackingLost);
+        }
+        Ok(())
+    }
+
+    /// Ends every shot and goes dark.
+    pub(crate) fn trip(&mut self, cause: AbortCause) {
+        if self.lasers.is_writing() {
+            self.lasers.trip(cause);
+            self.flush();
+        }
+    }
+
+    /// Dark, and whatever was written is on the disc.
+    pub(crate) fn off(&mut self) {
+        self.lasers.off();
+        self.flush();
+    }
+
+    /// Constant power of the source.
+    pub(crate) fn power(&self) -> Microwatts {
+        self.lasers.power
+    }
+
+    /// Radius of a place, if the layer has it.
+    fn radius_of(&self, layer: usize, bits: f64) -> Option<f64> {
+        self.spirals.get(layer)?.radius(bits)
+    }
+}
