@@ -2,8 +2,9 @@
 
 mod support;
 
+use core::panic::AssertUnwindSafe;
 use std::collections::BTreeSet;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::catch_unwind;
 
 use disc_hal::hal::{
     Address, ArmToken, Error, ErrorKind, Few, Hertz, LaserArraySpec, LaserStatus, Microwatts, MockBench,
@@ -150,7 +151,7 @@ fn a_shot_that_ends_early_says_where_and_what_is_on_the_disc() {
 }
 
 /// Cancels after so many questions.
-struct Impatient(std::cell::Cell<u32>);
+struct Impatient(core::cell::Cell<u32>);
 
 impl Observer for Impatient {
     fn cancelled(&self) -> bool {
@@ -165,7 +166,7 @@ fn cancelling_at_any_time_is_safe_and_says_what_is_written() {
     let mut written = 0;
     for patience in (1..2_000).step_by(23) {
         let mut fake = Fake::new(&medium);
-        let mut observer = Impatient(std::cell::Cell::new(patience));
+        let mut observer = Impatient(core::cell::Cell::new(patience));
         let Err(error) = write(&mut fake, &medium, &mut observer) else { break };
         assert!(error.is_cancelled() && error.light() == Light::Off, "{error}");
         assert_safe(&fake, &format!("{patience} questions"));

@@ -1,8 +1,9 @@
 //! RF samples: streaming them from an address on, and telling blank from recorded.
 
 use super::curves::quantile;
-use super::error::{Problem, RecordError, Stage};
+use super::error::{RecordError, Stage};
 use super::observer::Observer;
+use super::problem::Problem;
 use super::session::{SECTOR_BITS, Session};
 use crate::hal::{Acquisition, Address, ChannelKind, Channels, Hertz, Trigger};
 use crate::signal::{Calibration, ChainConfig, QualityConfig, SignalQuality, analyse};

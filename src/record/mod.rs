@@ -97,6 +97,7 @@ mod jobs;
 mod observer;
 mod options;
 mod power;
+mod problem;
 mod read;
 mod session;
 mod shots;
@@ -104,10 +105,11 @@ mod summary;
 mod tracking;
 mod write;
 
-pub use error::{CalibrationFault, Light, Problem, RecordError, Stage, Written};
+pub use error::{Light, RecordError, Stage, Written};
 pub use jobs::{Job, limits, record};
 pub use observer::{Observer, Silent};
 pub use options::Options;
+pub use problem::{CalibrationFault, Problem};
 pub use session::Session;
 pub use summary::{
     BlockErrors, Calibration, CalibrationPoint, CurveKind, Fit, FocusSurvey, LayerRecording, ReadBack, Recording,

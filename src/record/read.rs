@@ -2,7 +2,8 @@
 
 use super::blank::BLOCK;
 use super::capture::{RECORDED_SWING, recorded};
-use super::error::{Problem, RecordError, Stage};
+use super::error::{RecordError, Stage};
+use super::problem::Problem;
 use super::session::{SECTOR_BITS, Session};
 use super::summary::{BlockErrors, ReadBack};
 use crate::format::{BLOCK_BYTES, DecodedBlock, Decoder, Psn};

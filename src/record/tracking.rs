@@ -5,8 +5,9 @@
 //! Which layer this is, only the address says (its numbers are complements on
 //! the second layer), never the jump that was made.
 
-use super::error::{Problem, RecordError, Stage};
+use super::error::{RecordError, Stage};
 use super::focus::swing;
+use super::problem::Problem;
 use super::session::Session;
 use super::summary::TrackingLock;
 use crate::hal::{Acquisition, Address, ChannelKind, FocusFlags, Polarity, TrackingFlags, TrackingMethod, Trigger};

@@ -3,7 +3,8 @@
 use std::collections::VecDeque;
 
 use super::blank::BLOCK;
-use super::error::{Problem, RecordError, Stage, Written};
+use super::error::{RecordError, Stage, Written};
+use super::problem::Problem;
 use super::session::{SECTOR_BITS, Session};
 use super::shots::{RunStream, ShotRuns};
 use crate::format::{BLOCK_BYTES, BlockReader, Psn, SectorId};

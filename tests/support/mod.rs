@@ -7,7 +7,7 @@
 mod disc;
 mod parts;
 
-use std::cell::RefCell;
+use core::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 

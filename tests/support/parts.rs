@@ -1,6 +1,6 @@
 //! The parts of the scripted bench: views on its world.
 
-use std::cell::RefCell;
+use core::cell::RefCell;
 use std::rc::Rc;
 
 use disc_hal::hal::*;
