@@ -6,7 +6,7 @@ use disc_hal::format::strip;
 use disc_hal::hal::Address;
 use disc_hal::media::Medium;
 use disc_hal::record::{CurveKind, Job, Options, Problem, Session, Silent, record};
-use support::{Disc, Fake, SECTOR_BITS};
+use support::{Disc, Fake, Fault, SECTOR_BITS, ShotEnd};
 
 fn bytes(n: usize, seed: u32) -> Vec<u8> {
     (0..n as u32).map(|i| (i.wrapping_mul(2_654_435_761).wrapping_add(seed) >> 13) as u8).collect()
@@ -46,6 +46,7 @@ fn two_files_on_two_layers_are_recorded_and_come_back() {
     }
     assert_eq!((recording.layers[0].sectors, recording.layers[1].sectors), (160, 128));
     assert_eq!(recording.layers[1].tracking.polarity, "falling");
+    assert_eq!(fake.log().iter().filter(|c| **c == "jump").count(), 1, "from the first layer to the second");
     // What a later session finds on the disc.
     let disc = fake.eject();
     let mut fake = Fake::with_disc(&medium, disc);
@@ -110,6 +111,25 @@ fn what_is_recorded_is_not_written_again() {
     let mut back = Vec::new();
     session.read_to_end(first.first, |_, data| back.extend_from_slice(data)).unwrap();
     assert!(strip(&back) == data, "the second file begins after a gap");
+}
+
+#[test]
+fn a_write_that_was_stopped_in_its_run_in_leaves_the_layer_usable() {
+    let mut silent = Silent;
+    let medium = Medium::load("dual-layer").unwrap();
+    let mut fake = Fake::with_fault(&medium, Fault::ShotEnds(9_000, ShotEnd::Focus));
+    let strategy = medium.layers[0].write.strategy;
+    let data = bytes(40_000, 5);
+    let mut session = Session::open(fake.bench(), &medium, Options::default(), &mut silent).unwrap();
+    session.write_file(0, None, &data, 1, &strategy).unwrap_err();
+    session.close().unwrap();
+    fake.world.borrow_mut().fault = Fault::None;
+    let mut session = Session::open(fake.bench(), &medium, Options::default(), &mut silent).unwrap();
+    let text = session.write_file(0, Some(Address(0x3_0000)), &data, 1, &strategy).unwrap_err().to_string();
+    assert!(text.contains("next free address for data is 030010h"), "{text}");
+    let place = session.write_file(0, None, &data, 1, &strategy).unwrap();
+    assert_eq!(place.first, Address(0x3_0010));
+    session.verify(&place, &data, 1).unwrap();
 }
 
 #[test]

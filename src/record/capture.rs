@@ -108,8 +108,10 @@ impl Session<'_> {
                 // The spot may have passed the address before the trigger was set.
                 Err(Problem::TimedOut { .. }) if delivered == 0 && left > 0 => left -= 1,
                 result => {
-                    self.bench.detector.stop()?;
-                    return result;
+                    let stopped = self.bench.detector.stop();
+                    // What failed first is what is reported.
+                    result?;
+                    return Ok(stopped?);
                 }
             }
         }

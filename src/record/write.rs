@@ -14,6 +14,8 @@ use crate::hal::{
 
 /// Longest until the trigger of a shot comes.
 const TRIGGER_MS: u64 = 3_000;
+/// Places tried for a file whose place is free to choose.
+const PLACES: u32 = 8;
 /// Channel bits of an ECC block.
 const BLOCK_BITS: u64 = SECTOR_BITS * BLOCK as u64;
 
@@ -115,30 +117,39 @@ impl Session<'_> {
         }
         let free = self.free_block(layer, area, BLOCK)?;
         // At the start of the area the run-in lies before it.
-        let next = if free == area.first { free } else { free.saturating_add(BLOCK) };
+        let mut next = if free == area.first { free } else { free.saturating_add(BLOCK) };
+        let mut recorded_to = free;
+        for _ in 0..PLACES {
+            let place = Extent { first: address.unwrap_or(Address(next)), blocks };
+            self.address = Some(place.first);
+            let left = (u64::from(area.last) + 1).saturating_sub(u64::from(place.first.0));
+            let needed = u64::from(blocks) * u64::from(BLOCK);
+            let too_early = recorded_to != area.first && place.run_in().0 < recorded_to;
+            if needed > left && !too_early {
+                return Err(Problem::LayerFull { needed, free: left, area });
+            }
+            // The run-out may lie in the lead-out, which nobody has written yet.
+            let end = (place.last().0 + 1).min(area.last);
+            let found = if too_early { None } else { self.recorded_within(place.run_in().0, end)? };
+            self.address = Some(place.first);
+            if let Some(at) = found {
+                // What an earlier write left before it was stopped, in its run-in say.
+                recorded_to = at + BLOCK;
+                next = at + 2 * BLOCK;
+            } else if !too_early {
+                return Ok(place);
+            }
+            if address.is_some() {
+                break;
+            }
+        }
         let place = Extent { first: address.unwrap_or(Address(next)), blocks };
-        self.address = Some(place.first);
-        let left = (u64::from(area.last) + 1).saturating_sub(u64::from(place.first.0));
-        let recorded = |at: u32| Problem::AlreadyRecorded {
+        Err(Problem::AlreadyRecorded {
             first: place.run_in(),
             last: place.last(),
-            recorded: Address(at),
+            recorded: Address(recorded_to - 1),
             next_free: Address(next),
-        };
-        if free != area.first && place.run_in().0 < free {
-            return Err(recorded(free - 1));
-        }
-        let needed = u64::from(blocks) * u64::from(BLOCK);
-        if needed > left {
-            return Err(Problem::LayerFull { needed, free: left, area });
-        }
-        // The run-out may lie in the lead-out, which nobody has written yet.
-        let end = (place.last().0 + 1).min(area.last);
-        if let Some(at) = self.recorded_within(place.run_in().0, end)? {
-            return Err(recorded(at));
-        }
-        self.address = Some(place.first);
-        Ok(place)
+        })
     }
 
     /// Blocks that one shot may have by its energy.
