@@ -14,16 +14,16 @@ const PERIOD: f64 = 1.0 / 26.15625e6;
 const VELOCITY: f64 = 3.84;
 const RISE: f64 = 295.0;
 /// Half width of long marks, metres.
-const WIDTH: f32 = 0.22e-6;
+const WIDTH: f32 = 0.23e-6;
 
 /// Peak power at which an 11T mark has the wanted half width.
-fn power_for_width(table: &EdgeTable, bias: f64) -> WritePower {
+fn power_for_width(table: &EdgeTable, bias: f64, width: f32) -> WritePower {
     let (mut lo, mut hi) = (1e-3, 80e-3);
     for _ in 0..16 {
         let peak = 0.5 * (lo + hi);
         let s = table.solve(WritePower { peak, bias }, RISE);
         match s.half_width(11) {
-            Some(h) if h > WIDTH => hi = peak,
+            Some(h) if h > width => hi = peak,
             _ => lo = peak,
         }
     }
@@ -91,17 +91,20 @@ fn main() {
     let matched = std::env::args().any(|a| a == "matched");
     let medium = if matched { DualLayer::matched() } else { DualLayer::standard() };
     let x = medium.cross_track(0.60);
+    // A half width in metres for the second layer alone.
+    let width = std::env::args().find_map(|a| a.parse::<f32>().ok());
     for (layer, bias) in [(0, 0.7e-3), (1, 1.0e-3)] {
-        if matched && layer == 0 {
+        if (matched || width.is_some()) && layer == 0 {
             continue;
         }
+        let width = width.unwrap_or(WIDTH);
         let heat = writing(&medium, layer).expect("physical films");
         let g = heat.response(x.spot_radius, &Resolution::STANDARD);
         let kernel = Kernel::new(&g, VELOCITY, PERIOD);
         let build = |s: &Strategy| EdgeTable::new(&kernel, s);
         let align = |mut s: Strategy, rounds: usize| {
             let mut table = build(&s);
-            let mut power = power_for_width(&table, bias);
+            let mut power = power_for_width(&table, bias, width);
             for _ in 0..rounds {
                 let e = errors(&table.solve(power, RISE));
                 // A class without any edge has no mean: leave it to the others for now.
@@ -116,7 +119,7 @@ fn main() {
                     }
                 }
                 table = build(&s);
-                power = power_for_width(&table, bias);
+                power = power_for_width(&table, bias, width);
             }
             let c = cost(&errors(&table.solve(power, RISE)));
             (c, s, table, power)

@@ -15,10 +15,10 @@ use crate::writing::{Edge, SolvedEdges};
 /// it times its sensitivity to power, so that edges of marks that barely form
 /// fluctuate most. (At calibrated power 2 to 3 % of T; facts: the medium's share
 /// of a DVD's jitter is 3-4 %.)
-const DOSE_NOISE: f32 = 0.013;
+const DOSE_NOISE: f32 = 0.011;
 
 /// Deviation of the depth of marks, r.m.s., as a part of it.
-const DEPTH_NOISE: f32 = 0.02;
+const DEPTH_NOISE: f32 = 0.008;
 
 /// Part of the power by which the sensitivity of edges is probed.
 const POWER_DIFFERENCE: f32 = 0.02;
