@@ -260,7 +260,8 @@ impl Session<'_> {
             energy_max.min(self.bench.lasers.spec().energy_max),
         );
         // At most a mark's length, over which the groove's clock is the nominal one.
-        let delay = u128::from(shot.delay) * 1_000_000_000_000 / u128::from(clock.0.max(1));
+        // Rounded up: never before the end of the shot in front.
+        let delay = (u128::from(shot.delay) * 1_000_000_000_000).div_ceil(u128::from(clock.0.max(1)));
         if let Some(spot) = plan.spots.first_mut() {
             spot.delay = Picoseconds(delay as i64);
         }
