@@ -23,7 +23,7 @@ pub(crate) fn transfer(x: f64) -> f64 {
 /// `cutoff` is `2 NA / lambda` in 1/m. The inverse transform of
 /// `transfer(f) / (i 2 pi f)`: `1/2 + 1/pi * integral of transfer(f) sin(2 pi f x) / f`.
 pub(crate) fn edge_response(x: f64, cutoff: f64) -> f64 {
-    const STEPS: usize = 1024;
+    const STEPS: usize = 256;
     // Midpoint rule: the integrand is smooth, and finite at f = 0.
     let sum: f64 = (0..STEPS)
         .map(|i| {

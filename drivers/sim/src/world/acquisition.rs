@@ -5,6 +5,7 @@
 //! random numbers of its own, so in parallel and whatever the size of the reads.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use disc_hal::hal::{
     Acquisition, ChannelKind, ChannelSpec, Chunk, DetectorSpec, Error, ErrorKind, Few, Hertz, Part, Result, Source,
@@ -94,7 +95,7 @@ pub(crate) struct Capture {
     notes: VecDeque<Note>,
     /// Samples (of each channel) read or lost so far.
     delivered: u64,
-    table: Option<EdgeTable>,
+    table: Option<Arc<EdgeTable>>,
 }
 
 fn error(kind: ErrorKind) -> Error {
@@ -127,17 +128,25 @@ impl World {
             return Err(error(ErrorKind::OutOfRange));
         }
         let started = (plan.trigger == Trigger::Now).then(|| self.now());
-        let table = (plan.rate.0 > SERVO_RATE).then(|| {
-            let velocity = if self.mechanics.wanted > 0.0 { self.mechanics.wanted } else { 1.0 };
-            let rate = f64::from(plan.rate.0) * self.model.bit / velocity;
-            let cutoff = 2.0 * APERTURE / (f64::from(self.disc.medium.wavelength.0) * 1e-9);
-            EdgeTable::new(rate, self.model.bit, cutoff)
-        });
+        let table = (plan.rate.0 > SERVO_RATE).then(|| self.edge_table(plan.rate));
         // The number makes the noise of each acquisition its own, from command to command as well.
         self.captures += 1;
         let number = (self.disc.shots << 24) + self.captures;
         self.capture = Some(Capture { plan: *plan, number, started, notes: VecDeque::new(), delivered: 0, table });
         Ok(())
+    }
+
+    /// The responses to edges at a sample rate and the present speed.
+    fn edge_table(&mut self, rate: Hertz) -> Arc<EdgeTable> {
+        let velocity = if self.mechanics.wanted > 0.0 { self.mechanics.wanted } else { 1.0 };
+        let rate = f64::from(rate.0) * self.model.bit / velocity;
+        if let Some(table) = self.edge_table.as_ref().filter(|t| t.rate == rate) {
+            return Arc::clone(table);
+        }
+        let cutoff = 2.0 * APERTURE / (f64::from(self.disc.medium.wavelength.0) * 1e-9);
+        let table = Arc::new(EdgeTable::new(rate, self.model.bit, cutoff));
+        self.edge_table = Some(Arc::clone(&table));
+        table
     }
 
     /// Notes where the spot went in this step.

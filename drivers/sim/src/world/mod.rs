@@ -13,12 +13,15 @@ mod radial;
 pub(crate) mod servo;
 mod writing;
 
+use std::sync::Arc;
+
 use disc_hal::hal::{AbortCause, Address, Error, ErrorKind, Microwatts, Part, Result};
 use disc_hal::media::Medium;
 
 use crate::disc::{CELLS, LayerState};
 use crate::model::{Model, ModelError, Writer};
 use crate::noise::{Noise, Purpose, Stream};
+use crate::readout::EdgeTable;
 use acquisition::Capture;
 use focus::Focus;
 use geometry::{Spiral, TrackPoint};
@@ -114,6 +117,7 @@ pub(crate) struct World {
     pub(crate) spot: Spot,
     pub(crate) capture: Option<Capture>,
     captures: u64,
+    edge_table: Option<Arc<EdgeTable>>,
     /// Relative transmission of the first layer, and where it was last looked up.
     shade: (f64, u64),
 }
@@ -158,6 +162,7 @@ impl World {
             spot: Spot::default(),
             capture: None,
             captures: 0,
+            edge_table: None,
             shade: (1.0, u64::MAX),
             disc,
         })
