@@ -111,10 +111,7 @@ impl Decoder {
             anchor: None,
             open: None,
             last: None,
-            options: DecodeOptions {
-                first: None,
-                ..options
-            },
+            options: DecodeOptions { first: None, ..options },
             done: Vec::new(),
         }
     }
@@ -167,8 +164,7 @@ impl Decoder {
         }
         if self.chain.waiting.is_empty() {
             self.chain.expected = self.anchor.map(|(at, count)| {
-                let frames =
-                    (frame.at.saturating_sub(at) + FRAME_BITS as u64 / 2) / FRAME_BITS as u64;
+                let frames = (frame.at.saturating_sub(at) + FRAME_BITS as u64 / 2) / FRAME_BITS as u64;
                 count + frames
             });
         }
@@ -195,19 +191,13 @@ impl Decoder {
         // From the first sync code that contradicts on, frames wait for a verdict: every
         // second code is right even if the count is wrong.
         self.chain.doubtful.push_back((count, frame));
-        let verdicts = self
-            .chain
-            .doubtful
-            .iter()
-            .filter_map(|(c, f)| is_right(*c, f));
+        let verdicts = self.chain.doubtful.iter().filter_map(|(c, f)| is_right(*c, f));
         let (codes, wrong) = verdicts.fold((0, 0), |(n, w), r| (n + 1, w + usize::from(!r)));
         if wrong >= DOUBTS {
             // Frames were lost or gained without a trace: count anew from here.
             let doubtful = core::mem::take(&mut self.chain.doubtful);
             self.close_chain(false);
-            doubtful
-                .into_iter()
-                .for_each(|(_, frame)| self.frame(frame));
+            doubtful.into_iter().for_each(|(_, frame)| self.frame(frame));
         } else if codes >= JURY {
             self.clear_doubts();
         }
@@ -225,19 +215,13 @@ impl Decoder {
             self.place_chain();
         }
         self.clear_doubts();
-        self.chain = Chain {
-            known,
-            ..Chain::default()
-        };
+        self.chain = Chain { known, ..Chain::default() };
     }
 
     /// Gives the frames of the chain their counts.
     fn place_chain(&mut self) {
         let Some(place) = self.chain.place() else {
-            self.chain = Chain {
-                known: self.chain.known,
-                ..Chain::default()
-            };
+            self.chain = Chain { known: self.chain.known, ..Chain::default() };
             return;
         };
         let mut base = place.count;
@@ -248,11 +232,7 @@ impl Decoder {
         {
             let block = (base + offset) / BLOCK_FRAMES as u64;
             let blocks = u64::from(first.minus(before.value()).value() / 16);
-            let wanted = if blocks < 4096 {
-                open.count + blocks
-            } else {
-                block.max(open.count + 1)
-            };
+            let wanted = if blocks < 4096 { open.count + blocks } else { block.max(open.count + 1) };
             base = base + wanted * BLOCK_FRAMES as u64 - block * BLOCK_FRAMES as u64;
         }
         while (base + self.chain.waiting.len() as u64 - 1) / (BLOCK_FRAMES as u64) < floor {
@@ -289,9 +269,7 @@ impl Decoder {
             // Run-in, run-out, or rubbish.
             return;
         }
-        let counted = self
-            .last
-            .map(|(first, count)| first.plus((16 * (open.count - count.min(open.count))) as u32));
+        let counted = self.last.map(|(first, count)| first.plus((16 * (open.count - count.min(open.count))) as u32));
         let fallback = open.first().or(counted).unwrap_or_default();
         let count = open.count;
         let block = open.decode(fallback, number_read, &self.options);

@@ -42,14 +42,7 @@ impl Code {
             }
             sum += level;
         }
-        Self {
-            word,
-            next,
-            sum,
-            odd: level < 0,
-            lead: word.leading_zeros() as u8,
-            trail: word.trailing_zeros() as u8,
-        }
+        Self { word, next, sum, odd: level < 0, lead: word.leading_zeros() as u8, trail: word.trailing_zeros() as u8 }
     }
 }
 
@@ -61,17 +54,10 @@ pub(crate) struct Tables {
 }
 
 pub(crate) static TABLES: LazyLock<Tables> = LazyLock::new(|| {
-    let mut tables = Tables {
-        main: [[Code::default(); 256]; 4],
-        substitution: [[Code::default(); SUBSTITUTES]; 4],
-    };
+    let mut tables = Tables { main: [[Code::default(); 256]; 4], substitution: [[Code::default(); SUBSTITUTES]; 4] };
     for line in include_str!("data/efmplus.csv").lines().skip(1) {
         let fields: Vec<&str> = line.split(',').collect();
-        let number = |n: usize| {
-            fields[n]
-                .parse::<usize>()
-                .expect("the table is part of the crate")
-        };
+        let number = |n: usize| fields[n].parse::<usize>().expect("the table is part of the crate");
         let word = u16::from_str_radix(fields[3], 2).expect("the table is part of the crate");
         let (byte, state) = (number(1), number(2) - 1);
         let code = Code::new(word, number(4) as u8 - 1);
@@ -125,8 +111,7 @@ mod tests {
     fn all() -> impl Iterator<Item = (usize, usize, Code)> {
         let tables = &*TABLES;
         let main = (0..4).flat_map(move |s| (0..256).map(move |b| (s, b, tables.main[s][b])));
-        let rest =
-            (0..4).flat_map(move |s| (0..88).map(move |b| (s, b, tables.substitution[s][b])));
+        let rest = (0..4).flat_map(move |s| (0..88).map(move |b| (s, b, tables.substitution[s][b])));
         main.chain(rest)
     }
 
@@ -147,10 +132,7 @@ mod tests {
             hash.update([code.next + 1]);
         }
         let hex: String = hash.finalize().iter().map(|b| format!("{b:02x}")).collect();
-        assert_eq!(
-            hex,
-            "e6b36e97723f1c6b7e95045c58f2c864da941f3565c5e7fc5da5046ae82c15b7"
-        );
+        assert_eq!(hex, "e6b36e97723f1c6b7e95045c58f2c864da941f3565c5e7fc5da5046ae82c15b7");
     }
 
     #[test]

@@ -33,11 +33,7 @@ struct Choices {
 
 static CHOICES: LazyLock<Box<Choices>> = LazyLock::new(|| {
     let tables = &*TABLES;
-    let mut choices = Box::new(Choices {
-        main: [0; 1024],
-        other: [0; 1024],
-        allowed: [0; 1024],
-    });
+    let mut choices = Box::new(Choices { main: [0; 1024], other: [0; 1024], allowed: [0; 1024] });
     for state in 0..4 {
         for byte in 0..256 {
             let at = state << 8 | byte;
@@ -74,11 +70,7 @@ impl Stream {
     #[inline(always)]
     fn put(self, code: Packed) -> Self {
         let sum = (code as i64 >> 33) as i32;
-        Self {
-            dsv: self.dsv + ((sum ^ self.low) - self.low),
-            low: self.low ^ -((code >> 32) as i32 & 1),
-            last: code,
-        }
+        Self { dsv: self.dsv + ((sum ^ self.low) - self.low), low: self.low ^ -((code >> 32) as i32 & 1), last: code }
     }
 
     /// `a` if the condition holds, else `b`; without a branch, for what is chosen here is
@@ -108,30 +100,15 @@ pub(crate) struct Modulator {
 
 impl Modulator {
     pub(crate) fn new() -> Self {
-        Self {
-            now: Stream {
-                dsv: 0,
-                low: 0,
-                last: 0,
-            },
-        }
+        Self { now: Stream { dsv: 0, low: 0, last: 0 } }
     }
 
     /// Encodes one sync frame: sync code `code` (0..8), then 91 bytes.
-    pub(crate) fn frame(
-        &mut self,
-        code: u8,
-        bytes: &[u8; FRAME_DATA],
-        out: &mut [u16; FRAME_WORDS],
-    ) {
+    pub(crate) fn frame(&mut self, code: u8, bytes: &[u8; FRAME_DATA], out: &mut [u16; FRAME_WORDS]) {
         let choices = &**CHOICES;
         let start = self.now;
         let syncs = sync::codes(code, start.state() >= 2).map(|form| form.map(pack));
-        let after = |s: usize| {
-            syncs[s]
-                .iter()
-                .fold(start, |stream, &code| stream.put(code))
-        };
+        let after = |s: usize| syncs[s].iter().fold(start, |stream, &code| stream.put(code));
         // Choice (a): stream 1 has the primary sync code, stream 2 the secondary.
         let (mut one, mut two) = (after(0), after(1));
         // The words of the first stream, low, and of the second, high; and where there was
@@ -210,21 +187,12 @@ mod tests {
             let mut dsv = start;
             for n in 0..40u32 {
                 // 0xff has no second word in states 2 and 3.
-                let bytes = core::array::from_fn(|i| {
-                    if i % 3 == 0 {
-                        0xff
-                    } else {
-                        (i as u32 * n) as u8
-                    }
-                });
+                let bytes = core::array::from_fn(|i| if i % 3 == 0 { 0xff } else { (i as u32 * n) as u8 });
                 let mut words = [0; FRAME_WORDS];
                 modulator.frame((n % 8) as u8, &bytes, &mut words);
                 let before = (dsv, level);
                 (dsv, level) = dsv_of(&words, dsv, level);
-                assert_eq!(
-                    (modulator.now.dsv, modulator.now.low),
-                    (dsv, (level - 1) / 2)
-                );
+                assert_eq!((modulator.now.dsv, modulator.now.low), (dsv, (level - 1) / 2));
                 if !(-64..=63).contains(&dsv) {
                     // The other sync code would not have been better.
                     let other = sync::codes((n % 8) as u8, words[0] >> 15 != 0)

@@ -16,7 +16,10 @@ fn shots_that_follow_each_other_leave_no_seam() {
     let recording = record(rig.bench(), &medium, &jobs, options, &mut Silent).unwrap();
     for file in &recording.layers {
         let jitter = file.quality.timing.jitter.total_percent;
-        println!("layer {}: {} uW, jitter {jitter:.2?} %, PI errors {}", file.layer, file.power_uw, file.read.pi_errors);
+        println!(
+            "layer {}: {} uW, jitter {jitter:.2?} %, PI errors {}",
+            file.layer, file.power_uw, file.read.pi_errors
+        );
         assert!(file.identical && file.read.pi_errors == 0 && file.passed(), "{:?}", file.verdicts);
     }
 }
