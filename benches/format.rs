@@ -6,9 +6,7 @@
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use disc_hal::format::{
-    BLOCK_BYTES, DecodeOptions, Decoder, EccBlock, Encoder, Erasures, Psn, SectorId, edc,
-};
+use disc_hal::format::{BLOCK_BYTES, DecodeOptions, Decoder, EccBlock, Encoder, Erasures, Psn, SectorId, edc};
 
 const ROUNDS: usize = 15;
 const REAL_TIME: f64 = 1.385e6;
@@ -56,9 +54,7 @@ fn main() {
     let options = DecodeOptions::default();
 
     let mut block = clean.clone();
-    measure("ECC parity of a block", BLOCK_BYTES, || {
-        black_box(&mut block).add_parity()
-    });
+    measure("ECC parity of a block", BLOCK_BYTES, || black_box(&mut block).add_parity());
     measure("data frames and ECC of a block", BLOCK_BYTES, || {
         black_box(&mut block).fill(first, &main);
     });
@@ -82,12 +78,7 @@ fn main() {
     }
     measure("decoding, 4 errors in every row", BLOCK_BYTES, || {
         block.rows_mut().copy_from_slice(bad.rows());
-        assert!(
-            black_box(&mut block)
-                .decode(&none, &options)
-                .report
-                .is_good()
-        );
+        assert!(black_box(&mut block).decode(&none, &options).report.is_good());
     });
     let mut flags = Erasures::new();
     let mut bad = clean.clone();
@@ -97,12 +88,7 @@ fn main() {
     }
     measure("decoding, 16 rows erased", BLOCK_BYTES, || {
         block.rows_mut().copy_from_slice(bad.rows());
-        assert!(
-            black_box(&mut block)
-                .decode(&flags, &options)
-                .report
-                .is_good()
-        );
+        assert!(black_box(&mut block).decode(&flags, &options).report.is_good());
     });
 
     let mut encoder = Encoder::new();

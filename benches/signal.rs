@@ -6,8 +6,7 @@
 use std::time::Instant;
 
 use disc_hal::signal::{
-    BLOCK, CHANNEL_CLOCK_HZ_1X, ChainConfig, Fir, Pll, PllConfig, QualityConfig, ReadChain, Runs,
-    Slicer, analyse,
+    BLOCK, CHANNEL_CLOCK_HZ_1X, ChainConfig, Fir, Pll, PllConfig, QualityConfig, ReadChain, Runs, Slicer, analyse,
 };
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -38,23 +37,16 @@ fn measure(samples: usize, mut work: impl FnMut()) -> [f64; 2] {
 fn report(name: &str, [ns, best]: [f64; 2]) {
     let rate = 1e3 / ns;
     let times = rate * 1e6 / FS;
-    println!(
-        "{name:<34} {ns:6.3} ns/sample (best {best:6.3}) {rate:7.1} Msample/s {times:6.2} x real time"
-    );
+    println!("{name:<34} {ns:6.3} ns/sample (best {best:6.3}) {rate:7.1} Msample/s {times:6.2} x real time");
 }
 
 /// Every true edge from the lock on is there with its run length, and no other.
 fn check(runs: &Runs, truth: &[u8], edges: &[f64]) {
     let last = edges[edges.len() - 1] * 4.0 + 4.0;
     let count = runs.positions().iter().take_while(|&&p| p < last).count();
-    let within = edges
-        .iter()
-        .take_while(|&&e| e * 4.0 < SAMPLES as f64 - 64.0)
-        .count();
+    let within = edges.iter().take_while(|&&e| e * 4.0 < SAMPLES as f64 - 64.0).count();
     let skipped = within.saturating_sub(count);
-    let wrong = (1..count)
-        .filter(|&k| truth.get(k + skipped - 1) != Some(&runs.lengths()[k]))
-        .count();
+    let wrong = (1..count).filter(|&k| truth.get(k + skipped - 1) != Some(&runs.lengths()[k])).count();
     println!("edges: {within} true, {count} found, {skipped} before the clock, {wrong} wrong");
     assert_eq!(wrong, 0, "wrong runs");
 }
@@ -79,11 +71,7 @@ fn main() {
     check(&runs, &truth, &edges);
 
     let fir = Fir::equalised(FS, CLOCK).expect("rates fit");
-    println!(
-        "taps: low-pass {}, with equaliser {}",
-        low_pass.len(),
-        fir.len()
-    );
+    println!("taps: low-pass {}, with equaliser {}", low_pass.len(), fir.len());
     // One chunk again and again: the cost in the cache, as the chain uses it.
     let input: Vec<f32> = rf[..1024 + fir.len() - 1].to_vec();
     let mut output = vec![0.0f32; 1024];
@@ -100,9 +88,7 @@ fn main() {
     let ns = measure(filtered.len(), || {
         let mut slicer = Slicer::new(FS, config.slicer_hz, config.min_amplitude).expect("valid");
         let mut count = 0;
-        filtered
-            .chunks(BLOCK)
-            .for_each(|block| slicer.slice(block, |_| count += 1));
+        filtered.chunks(BLOCK).for_each(|block| slicer.slice(block, |_| count += 1));
         core::hint::black_box(count);
     });
     report("slicer", ns);

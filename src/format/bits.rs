@@ -14,11 +14,7 @@ impl BitWindow {
     /// An empty window which starts at position `start` (a multiple of 64).
     pub(crate) fn new(start: u64) -> Self {
         debug_assert_eq!(start % 64, 0);
-        Self {
-            words: vec![0; 2],
-            base: start,
-            end: start,
-        }
+        Self { words: vec![0; 2], base: start, end: start }
     }
 
     pub(crate) fn end(&self) -> u64 {
@@ -30,8 +26,7 @@ impl BitWindow {
     pub(crate) fn push(&mut self, runs: &[u8], last: u8, mut mark: impl FnMut(u64)) -> u8 {
         let total: u64 = runs.iter().map(|&r| u64::from(r)).sum();
         // Two spare words: reading may run over the end.
-        self.words
-            .resize(((self.end - self.base + total) / 64) as usize + 3, 0);
+        self.words.resize(((self.end - self.base + total) / 64) as usize + 3, 0);
         let mut at = self.end - self.base;
         let mut word = (at / 64) as usize;
         let mut held = self.words[word];

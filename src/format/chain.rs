@@ -65,9 +65,7 @@ impl Chain {
             }
             _ => 0,
         };
-        let mut order: Vec<(u32, usize)> = (0..SECTOR_FRAMES)
-            .map(|p| (self.votes[p] + bonus(p), p))
-            .collect();
+        let mut order: Vec<(u32, usize)> = (0..SECTOR_FRAMES).map(|p| (self.votes[p] + bonus(p), p)).collect();
         order.sort_unstable();
         let (best, second) = (order[SECTOR_FRAMES - 1], order[SECTOR_FRAMES - 2]);
         (best.0 > second.0).then_some((best.1, best.0 - second.0))
@@ -81,8 +79,7 @@ impl Chain {
         for n in (start..self.waiting.len()).step_by(SECTOR_FRAMES) {
             if let Some(id) = frame_id(&self.waiting[n]) {
                 let sector = (phase + n) / SECTOR_FRAMES;
-                votes[(id.psn.place() + BLOCK_SECTORS - sector % BLOCK_SECTORS) % BLOCK_SECTORS] +=
-                    1;
+                votes[(id.psn.place() + BLOCK_SECTORS - sector % BLOCK_SECTORS) % BLOCK_SECTORS] += 1;
                 ids.push((n, id.psn));
             }
         }
@@ -119,10 +116,7 @@ impl Chain {
         let count = about - shift;
         let first = ids
             .iter()
-            .find(|(n, psn)| {
-                (count + *n as u64) / SECTOR_FRAMES as u64 % BLOCK_SECTORS as u64
-                    == psn.place() as u64
-            })
+            .find(|(n, psn)| (count + *n as u64) / SECTOR_FRAMES as u64 % BLOCK_SECTORS as u64 == psn.place() as u64)
             .map(|&(n, psn)| (psn.block_start(), n as u64));
         // Without any ID and anything before, a few frames are nowhere.
         (sector.is_some() || self.expected.is_some() || self.waiting.len() > BLOCK_FRAMES / 2)

@@ -72,11 +72,9 @@ fn turn(rows: &[[u8; ROW]], out: &mut [[u8; HEIGHT]; ROW - PI]) {
                 }
             }
             // 8 x 8 bytes: exchange the off-diagonal halves, quarters, eighths.
-            for (step, shift, mask) in [
-                (4, 32, 0x0000_0000_ffff_ffff),
-                (2, 16, 0x0000_ffff_0000_ffff),
-                (1, 8, 0x00ff_00ff_00ff_00ff),
-            ] {
+            for (step, shift, mask) in
+                [(4, 32, 0x0000_0000_ffff_ffff), (2, 16, 0x0000_ffff_0000_ffff), (1, 8, 0x00ff_00ff_00ff_00ff)]
+            {
                 for k in (0..8usize).filter(|k| k & step == 0) {
                     let (upper, lower) = x.split_at_mut(k + step);
                     for (a, b) in upper[k].iter_mut().zip(&mut lower[0]) {
@@ -88,8 +86,7 @@ fn turn(rows: &[[u8; ROW]], out: &mut [[u8; HEIGHT]; ROW - PI]) {
             }
             for (k, words) in x.iter().enumerate() {
                 for (l, word) in words.iter().enumerate() {
-                    out[at + 8 * l + k][8 * group..8 * group + 8]
-                        .copy_from_slice(&word.to_le_bytes());
+                    out[at + 8 * l + k][8 * group..8 * group + 8].copy_from_slice(&word.to_le_bytes());
                 }
             }
         }
@@ -98,11 +95,7 @@ fn turn(rows: &[[u8; ROW]], out: &mut [[u8; HEIGHT]; ROW - PI]) {
 
 /// Divides the first `width` columns of `rows` by the generator.
 #[inline(always)]
-fn divide<C: Code<R>, const R: usize, const W: usize>(
-    rows: &[[u8; W]],
-    out: &mut [[u8; W]; R],
-    width: usize,
-) {
+fn divide<C: Code<R>, const R: usize, const W: usize>(rows: &[[u8; W]], out: &mut [[u8; W]; R], width: usize) {
     let mut at = 0;
     loop {
         // The last vector overlaps the one before.
@@ -119,17 +112,11 @@ fn divide<C: Code<R>, const R: usize, const W: usize>(
 }
 
 #[inline(always)]
-fn divide_lanes<C: Code<R>, const R: usize, const W: usize>(
-    rows: &[[u8; W]],
-    at: usize,
-) -> [[u8; LANES]; R] {
+fn divide_lanes<C: Code<R>, const R: usize, const W: usize>(rows: &[[u8; W]], at: usize) -> [[u8; LANES]; R] {
     let mut parity = [[0u8; LANES]; R];
     for row in rows {
         let mut f = [[0u8; LANES]; 8];
-        for (f0, (&b, &p)) in f[0]
-            .iter_mut()
-            .zip(row[at..at + LANES].iter().zip(&parity[0]))
-        {
+        for (f0, (&b, &p)) in f[0].iter_mut().zip(row[at..at + LANES].iter().zip(&parity[0])) {
             *f0 = b ^ p;
         }
         for b in 1..8 {
@@ -149,10 +136,7 @@ fn divide_lanes<C: Code<R>, const R: usize, const W: usize>(
 /// One parity symbol further: shift, and add the multiple of the generator whose
 /// leading coefficient is the feedback. `f[b]` is the feedback times alpha^b.
 #[inline(always)]
-fn tap<C: Code<R>, const R: usize, const K: usize>(
-    parity: &mut [[u8; LANES]; R],
-    f: &[[u8; LANES]; 8],
-) {
+fn tap<C: Code<R>, const R: usize, const K: usize>(parity: &mut [[u8; LANES]; R], f: &[[u8; LANES]; 8]) {
     if K >= R {
         return;
     }

@@ -9,8 +9,8 @@
 
 use super::columns::{PI, PO};
 use super::ecc::{
-    BLOCK_BYTES, BLOCK_SECTORS, DATA_ROWS, EccBlock, PI_CODE, PO_CODE, Pi, ROW_BYTES, ROW_DATA,
-    ROWS, gather, sector_psn,
+    BLOCK_BYTES, BLOCK_SECTORS, DATA_ROWS, EccBlock, PI_CODE, PO_CODE, Pi, ROW_BYTES, ROW_DATA, ROWS, gather,
+    sector_psn,
 };
 use super::erasures::Erasures;
 use super::report::{Corrected, DecodeOptions, EccReport};
@@ -37,19 +37,11 @@ impl EccBlock {
         if let Some(received) = received {
             state.count_failed(&received);
         }
-        Corrected {
-            data: state.data,
-            report: state.report,
-        }
+        Corrected { data: state.data, report: state.report }
     }
 
     /// PI over all rows; gives a copy of what was received if anything was wrong.
-    fn first_pass(
-        &mut self,
-        erasures: &Erasures,
-        score: &mut [u8; ROWS],
-        report: &mut EccReport,
-    ) -> Option<Self> {
+    fn first_pass(&mut self, erasures: &Erasures, score: &mut [u8; ROWS], report: &mut EccReport) -> Option<Self> {
         let rests = self.row_remainders();
         let mut received: Option<Self> = None;
         let mut erased = Vec::new();
@@ -93,11 +85,7 @@ fn correct_row(row: &mut [u8; ROW_BYTES], rest: u128, erased: &[u8]) -> Option<(
     for (place, value) in found.iter() {
         row[place] ^= value;
         changed += u8::from(value != 0);
-        used += if erased.contains(&(place as u8)) {
-            1
-        } else {
-            2
-        };
+        used += if erased.contains(&(place as u8)) { 1 } else { 2 };
     }
     Some((changed, used.min(PI as u8)))
 }
@@ -112,11 +100,7 @@ enum Bad {
 
 impl Bad {
     fn of(rows: Vec<u8>) -> Self {
-        if rows.len() <= PO {
-            Self::Rows(rows)
-        } else {
-            Self::Bytes
-        }
+        if rows.len() <= PO { Self::Rows(rows) } else { Self::Bytes }
     }
 }
 
@@ -137,10 +121,7 @@ impl State {
             turns: options.turns,
             suspect: options.suspect,
             first: options.first,
-            data: vec![0; BLOCK_BYTES]
-                .into_boxed_slice()
-                .try_into()
-                .expect("the size is equal"),
+            data: vec![0; BLOCK_BYTES].into_boxed_slice().try_into().expect("the size is equal"),
             report: EccReport {
                 pi_errors: [0; ROWS],
                 pi_failed: [false; ROWS],
@@ -198,9 +179,7 @@ impl State {
         }
         let failed = at_least(score, FAILED);
         if failed.len() < PO {
-            let mut suspects: Vec<usize> = (0..ROWS)
-                .filter(|&r| (8..FAILED).contains(&score[r]))
-                .collect();
+            let mut suspects: Vec<usize> = (0..ROWS).filter(|&r| (8..FAILED).contains(&score[r])).collect();
             suspects.sort_by_key(|&r| core::cmp::Reverse(score[r]));
             for r in suspects.into_iter().take(MAX_SUSPECTS) {
                 let mut bad = failed.clone();
@@ -228,14 +207,7 @@ impl State {
     }
 
     /// Columns and rows in turns on a copy of `base`.
-    fn attempt(
-        &mut self,
-        base: &EccBlock,
-        erasures: &Erasures,
-        score: &[u8; ROWS],
-        mut mode: Bad,
-        limit: u8,
-    ) -> bool {
+    fn attempt(&mut self, base: &EccBlock, erasures: &Erasures, score: &[u8; ROWS], mut mode: Bad, limit: u8) -> bool {
         self.report.attempts += 1;
         let mut block = base.clone();
         let mut score = *score;
@@ -257,13 +229,7 @@ impl State {
     }
 
     /// PO over all columns; gives the columns that failed.
-    fn columns(
-        &mut self,
-        block: &mut EccBlock,
-        erasures: &Erasures,
-        score: &[u8; ROWS],
-        mode: &Bad,
-    ) -> Vec<u8> {
+    fn columns(&mut self, block: &mut EccBlock, erasures: &Erasures, score: &[u8; ROWS], mode: &Bad) -> Vec<u8> {
         let code = &*PO_CODE;
         let rests = block.column_remainders();
         let mut failed = Vec::new();
@@ -277,11 +243,8 @@ impl State {
                 Bad::Rows(rows) => code.locate(rest, rows),
                 Bad::Bytes => {
                     marked.clear();
-                    marked.extend(
-                        (0..ROWS)
-                            .filter(|&r| score[r] == FAILED && erasures.is_marked(r, c))
-                            .map(|r| r as u8),
-                    );
+                    marked
+                        .extend((0..ROWS).filter(|&r| score[r] == FAILED && erasures.is_marked(r, c)).map(|r| r as u8));
                     locate_marked(code, rest, &marked)
                 }
             };
@@ -311,55 +274,26 @@ impl State {
         }
         right.add_parity();
         for r in 0..ROWS {
-            let wrong = received.rows()[r]
-                .iter()
-                .zip(&right.rows()[r])
-                .filter(|(a, b)| a != b);
+            let wrong = received.rows()[r].iter().zip(&right.rows()[r]).filter(|(a, b)| a != b);
             self.report.pi_errors[r] = wrong.count() as u8;
         }
     }
 }
 
 /// Marked symbols as erasures if there are not too many, otherwise errors only.
-fn locate_marked(
-    code: &ReedSolomon<ROWS, PO>,
-    rest: u128,
-    marked: &[u8],
-) -> Option<super::rs::Corrections> {
-    let found = if marked.len() <= PO {
-        code.locate(rest, marked)
-    } else {
-        None
-    };
-    found.or_else(|| {
-        if marked.is_empty() {
-            None
-        } else {
-            code.locate(rest, &[])
-        }
-    })
+fn locate_marked(code: &ReedSolomon<ROWS, PO>, rest: u128, marked: &[u8]) -> Option<super::rs::Corrections> {
+    let found = if marked.len() <= PO { code.locate(rest, marked) } else { None };
+    found.or_else(|| if marked.is_empty() { None } else { code.locate(rest, &[]) })
 }
 
 fn at_least(score: &[u8; ROWS], limit: u8) -> Vec<u8> {
-    (0..ROWS)
-        .filter(|&r| score[r] >= limit)
-        .map(|r| r as u8)
-        .collect()
+    (0..ROWS).filter(|&r| score[r] >= limit).map(|r| r as u8).collect()
 }
 
 /// PI after PO: corrects rows which are not codewords, scores all; gives the number of
 /// rows that fail.
-fn rows_again(
-    block: &mut EccBlock,
-    failed_columns: &[u8],
-    mode: &Bad,
-    score: &mut [u8; ROWS],
-) -> usize {
-    let erased = if failed_columns.len() <= PI {
-        failed_columns
-    } else {
-        &[]
-    };
+fn rows_again(block: &mut EccBlock, failed_columns: &[u8], mode: &Bad, score: &mut [u8; ROWS]) -> usize {
+    let erased = if failed_columns.len() <= PI { failed_columns } else { &[] };
     let mut failed = 0;
     let rests = block.row_remainders();
     for (r, row) in block.rows_mut().iter_mut().enumerate() {
@@ -393,9 +327,5 @@ fn vote(block: &EccBlock) -> Option<Psn> {
         (!corrected).then(|| id.psn.minus(i as u32))
     });
     let votes = |psn: Psn| numbers.iter().filter(|n| **n == Some(psn)).count();
-    numbers
-        .iter()
-        .flatten()
-        .copied()
-        .max_by_key(|&psn| (votes(psn), core::cmp::Reverse(psn)))
+    numbers.iter().flatten().copied().max_by_key(|&psn| (votes(psn), core::cmp::Reverse(psn)))
 }

@@ -109,10 +109,7 @@ impl Decoder {
             anchor: None,
             open: None,
             last: None,
-            options: DecodeOptions {
-                first: None,
-                ..options
-            },
+            options: DecodeOptions { first: None, ..options },
             done: Vec::new(),
         }
     }
@@ -165,8 +162,7 @@ impl Decoder {
         }
         if self.chain.waiting.is_empty() {
             self.chain.expected = self.anchor.map(|(at, count)| {
-                let frames =
-                    (frame.at.saturating_sub(at) + FRAME_BITS as u64 / 2) / FRAME_BITS as u64;
+                let frames = (frame.at.saturating_sub(at) + FRAME_BITS as u64 / 2) / FRAME_BITS as u64;
                 count + frames
             });
         }
@@ -180,9 +176,7 @@ impl Decoder {
     fn placed(&mut self, frame: Frame) {
         let count = self.chain.count();
         self.chain.next += 1;
-        let right = frame
-            .code
-            .map(|code| code == ORDER[count as usize % SECTOR_FRAMES]);
+        let right = frame.code.map(|code| code == ORDER[count as usize % SECTOR_FRAMES]);
         if right == Some(true) {
             while let Some((count, frame)) = self.chain.doubtful.pop_front() {
                 self.deliver(count, &frame);
@@ -190,19 +184,12 @@ impl Decoder {
             self.deliver(count, &frame);
         } else if right == Some(false) || !self.chain.doubtful.is_empty() {
             self.chain.doubtful.push_back((count, frame));
-            let wrong = self
-                .chain
-                .doubtful
-                .iter()
-                .filter(|(_, f)| f.code.is_some())
-                .count();
+            let wrong = self.chain.doubtful.iter().filter(|(_, f)| f.code.is_some()).count();
             if wrong >= DOUBTS {
                 // Frames were lost or gained without a trace: count anew from here.
                 let doubtful = core::mem::take(&mut self.chain.doubtful);
                 self.close_chain(false);
-                doubtful
-                    .into_iter()
-                    .for_each(|(_, frame)| self.frame(frame));
+                doubtful.into_iter().for_each(|(_, frame)| self.frame(frame));
             }
         } else {
             self.deliver(count, &frame);
@@ -217,19 +204,13 @@ impl Decoder {
         while let Some((count, frame)) = self.chain.doubtful.pop_front() {
             self.deliver(count, &frame);
         }
-        self.chain = Chain {
-            known,
-            ..Chain::default()
-        };
+        self.chain = Chain { known, ..Chain::default() };
     }
 
     /// Gives the frames of the chain their counts.
     fn place_chain(&mut self) {
         let Some(place) = self.chain.place() else {
-            self.chain = Chain {
-                known: self.chain.known,
-                ..Chain::default()
-            };
+            self.chain = Chain { known: self.chain.known, ..Chain::default() };
             return;
         };
         let mut base = place.count;
@@ -240,11 +221,7 @@ impl Decoder {
         {
             let block = (base + offset) / BLOCK_FRAMES as u64;
             let blocks = u64::from(first.minus(before.value()).value() / 16);
-            let wanted = if blocks < 4096 {
-                open.count + blocks
-            } else {
-                block.max(open.count + 1)
-            };
+            let wanted = if blocks < 4096 { open.count + blocks } else { block.max(open.count + 1) };
             base = base + wanted * BLOCK_FRAMES as u64 - block * BLOCK_FRAMES as u64;
         }
         while (base + self.chain.waiting.len() as u64 - 1) / (BLOCK_FRAMES as u64) < floor {
@@ -277,9 +254,7 @@ impl Decoder {
             // Run-in, run-out, or rubbish.
             return;
         }
-        let counted = self
-            .last
-            .map(|(first, count)| first.plus((16 * (open.count - count.min(open.count))) as u32));
+        let counted = self.last.map(|(first, count)| first.plus((16 * (open.count - count.min(open.count))) as u32));
         let fallback = open.first().or(counted).unwrap_or_default();
         let count = open.count;
         let block = open.decode(fallback, number_read, &self.options);

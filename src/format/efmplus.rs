@@ -44,14 +44,7 @@ impl Code {
             }
             sum += level;
         }
-        Self {
-            word,
-            next,
-            sum,
-            odd: level < 0,
-            lead: word.leading_zeros() as u8,
-            trail: word.trailing_zeros() as u8,
-        }
+        Self { word, next, sum, odd: level < 0, lead: word.leading_zeros() as u8, trail: word.trailing_zeros() as u8 }
     }
 }
 
@@ -63,17 +56,11 @@ pub(crate) struct Tables {
 }
 
 pub(crate) static TABLES: LazyLock<Tables> = LazyLock::new(|| {
-    let mut tables = Tables {
-        main: [[Code::default(); 256]; 4],
-        substitution: [[Code::default(); SUBSTITUTES as usize]; 4],
-    };
+    let mut tables =
+        Tables { main: [[Code::default(); 256]; 4], substitution: [[Code::default(); SUBSTITUTES as usize]; 4] };
     for line in include_str!("data/efmplus.csv").lines().skip(1) {
         let fields: Vec<&str> = line.split(',').collect();
-        let number = |n: usize| {
-            fields[n]
-                .parse::<usize>()
-                .expect("the table is part of the crate")
-        };
+        let number = |n: usize| fields[n].parse::<usize>().expect("the table is part of the crate");
         let word = u16::from_str_radix(fields[3], 2).expect("the table is part of the crate");
         let (byte, state) = (number(1), number(2) - 1);
         let code = Code::new(word, number(4) as u8 - 1);
@@ -146,23 +133,11 @@ pub(crate) struct Modulator {
 
 impl Modulator {
     pub(crate) fn new() -> Self {
-        Self {
-            now: Stream {
-                dsv: 0,
-                level: 1,
-                state: 0,
-                trail: 0,
-            },
-        }
+        Self { now: Stream { dsv: 0, level: 1, state: 0, trail: 0 } }
     }
 
     /// Encodes one sync frame: sync code `code` (0..8), then 91 bytes.
-    pub(crate) fn frame(
-        &mut self,
-        code: u8,
-        bytes: &[u8; FRAME_DATA],
-        out: &mut [u16; FRAME_WORDS],
-    ) {
+    pub(crate) fn frame(&mut self, code: u8, bytes: &[u8; FRAME_DATA], out: &mut [u16; FRAME_WORDS]) {
         let tables = &*TABLES;
         let start = self.now;
         let syncs = sync::codes(code, start.state >= 2);
@@ -189,9 +164,7 @@ impl Modulator {
                 // Choice (c): the word of state 4 for that of state 1 or the reverse,
                 // if the run across the boundary stays 2 to 10 zeros.
                 let swapped = tables.main[usize::from(3 - chosen.state)][usize::from(byte)];
-                (2..=10)
-                    .contains(&(chosen.trail + swapped.lead))
-                    .then_some(swapped)
+                (2..=10).contains(&(chosen.trail + swapped.lead)).then_some(swapped)
             } else {
                 None
             };
@@ -229,11 +202,7 @@ impl Modulator {
         };
         let (with, without) = (after(1 - old), after(old));
         let rest = self.now.dsv - without.dsv;
-        let swapped = if with.level == without.level {
-            rest
-        } else {
-            -rest
-        } + with.dsv;
+        let swapped = if with.level == without.level { rest } else { -rest } + with.dsv;
         if swapped.abs() < self.now.dsv.abs() {
             self.now.dsv = swapped;
             self.now.level *= with.level * without.level;
@@ -251,8 +220,7 @@ mod tests {
     fn all() -> impl Iterator<Item = (usize, usize, Code)> {
         let tables = &*TABLES;
         let main = (0..4).flat_map(move |s| (0..256).map(move |b| (s, b, tables.main[s][b])));
-        let rest =
-            (0..4).flat_map(move |s| (0..88).map(move |b| (s, b, tables.substitution[s][b])));
+        let rest = (0..4).flat_map(move |s| (0..88).map(move |b| (s, b, tables.substitution[s][b])));
         main.chain(rest)
     }
 
@@ -273,10 +241,7 @@ mod tests {
             hash.update([code.next + 1]);
         }
         let hex: String = hash.finalize().iter().map(|b| format!("{b:02x}")).collect();
-        assert_eq!(
-            hex,
-            "e6b36e97723f1c6b7e95045c58f2c864da941f3565c5e7fc5da5046ae82c15b7"
-        );
+        assert_eq!(hex, "e6b36e97723f1c6b7e95045c58f2c864da941f3565c5e7fc5da5046ae82c15b7");
     }
 
     #[test]

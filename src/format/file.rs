@@ -41,11 +41,7 @@ fn trailer_length(bytes: &[u8]) -> Option<u64> {
 /// Bytes of user data in `total` bytes read from a disc of which `tail` are the last 32.
 pub fn stripped_len(total: u64, tail: &[u8]) -> u64 {
     trailer_length(tail)
-        .filter(|&length| {
-            length
-                .checked_add(TRAILER_BYTES as u64)
-                .is_some_and(|l| l <= total)
-        })
+        .filter(|&length| length.checked_add(TRAILER_BYTES as u64).is_some_and(|l| l <= total))
         .unwrap_or(total)
 }
 
@@ -121,8 +117,7 @@ impl<R: Read> BlockReader<R> {
         }
         self.length += filled as u64;
         if self.state == Reading::File {
-            if filled == 0 && self.blocks >= self.min_blocks && trailer_length(&self.tail).is_none()
-            {
+            if filled == 0 && self.blocks >= self.min_blocks && trailer_length(&self.tail).is_none() {
                 self.state = Reading::Done;
                 return Ok(None);
             }
@@ -131,15 +126,11 @@ impl<R: Read> BlockReader<R> {
             }
         }
         self.blocks += 1;
-        if self.state == Reading::Padding
-            && self.blocks >= self.min_blocks
-            && filled + TRAILER_BYTES <= BLOCK_BYTES
-        {
+        if self.state == Reading::Padding && self.blocks >= self.min_blocks && filled + TRAILER_BYTES <= BLOCK_BYTES {
             block[BLOCK_BYTES - TRAILER_BYTES..].copy_from_slice(&trailer(self.length));
             self.state = Reading::Done;
         }
-        self.tail
-            .copy_from_slice(&block[BLOCK_BYTES - TRAILER_BYTES..]);
+        self.tail.copy_from_slice(&block[BLOCK_BYTES - TRAILER_BYTES..]);
         Ok(block.try_into().ok())
     }
 }
@@ -169,11 +160,7 @@ pub struct BitFileOptions {
 
 impl Default for BitFileOptions {
     fn default() -> Self {
-        Self {
-            first: SectorId::new(Psn::DATA_START),
-            min_blocks: 1,
-            run_in: 8,
-        }
+        Self { first: SectorId::new(Psn::DATA_START), min_blocks: 1, run_in: 8 }
     }
 }
 
@@ -263,10 +250,7 @@ pub fn decode_runs(runs: &[u8]) -> Result<Vec<u8>, BitFileError> {
         if let Some(expected) = next
             && block.first != expected
         {
-            return Err(BitFileError::Order {
-                expected,
-                found: block.first,
-            });
+            return Err(BitFileError::Order { expected, found: block.first });
         }
         for i in 0..BLOCK_SECTORS {
             file.extend_from_slice(block.sector(i)?);
@@ -321,10 +305,7 @@ fn sync_score(runs: &[u8]) -> usize {
         }
         last = run;
     }
-    marks
-        .windows(2)
-        .filter(|w| w[1] - w[0] == FRAME_BITS as u64)
-        .count()
+    marks.windows(2).filter(|w| w[1] - w[0] == FRAME_BITS as u64).count()
 }
 
 #[cfg(test)]

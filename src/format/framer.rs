@@ -93,11 +93,7 @@ impl Framer {
             marks: VecDeque::new(),
             gaps: VecDeque::new(),
             last: 0,
-            lock: Lock::Search {
-                from: ORIGIN,
-                valid: ORIGIN,
-                known: false,
-            },
+            lock: Lock::Search { from: ORIGIN, valid: ORIGIN, known: false },
             stats: SyncStats::default(),
         }
     }
@@ -111,9 +107,7 @@ impl Framer {
                     self.last = 0;
                 }
                 let marks = &mut self.marks;
-                self.last = self
-                    .bits
-                    .push(piece, self.last, |end| marks.push_back(end - SYNC));
+                self.last = self.bits.push(piece, self.last, |end| marks.push_back(end - SYNC));
             }
             while self.step(false, out) {}
             let keep = match self.lock {
@@ -137,14 +131,7 @@ impl Framer {
         }
     }
 
-    fn search(
-        &mut self,
-        from: u64,
-        valid: u64,
-        known: bool,
-        end: bool,
-        out: &mut Vec<Event>,
-    ) -> bool {
+    fn search(&mut self, from: u64, valid: u64, known: bool, end: bool, out: &mut Vec<Event>) -> bool {
         while self.marks.front().is_some_and(|&m| m < from) {
             self.marks.pop_front();
         }
@@ -158,19 +145,11 @@ impl Framer {
             && gap <= mark
         {
             self.gaps.pop_front();
-            self.lock = Lock::Search {
-                from: from.max(gap),
-                valid: gap,
-                known: false,
-            };
+            self.lock = Lock::Search { from: from.max(gap), valid: gap, known: false };
             return true;
         }
         if !self.confirmed(mark) {
-            self.lock = Lock::Search {
-                from: mark + 1,
-                valid,
-                known,
-            };
+            self.lock = Lock::Search { from: mark + 1, valid, known };
             return true;
         }
         self.stats.locks += 1;
@@ -186,19 +165,10 @@ impl Framer {
             if frame.bad != ALL_BAD {
                 self.emit(frame, out);
             } else {
-                self.emit(
-                    Frame {
-                        code: None,
-                        ..frame
-                    },
-                    out,
-                );
+                self.emit(Frame { code: None, ..frame }, out);
             }
         }
-        self.lock = Lock::Locked {
-            at: mark,
-            misses: 0,
-        };
+        self.lock = Lock::Locked { at: mark, misses: 0 };
         true
     }
 
@@ -220,41 +190,23 @@ impl Framer {
                 self.emit(frame, out);
             }
             let from = gap.max(at + 1);
-            self.lock = Lock::Search {
-                from,
-                valid: from,
-                known: false,
-            };
+            self.lock = Lock::Search { from, valid: from, known: false };
             return true;
         }
         if self.has_mark(next) {
             let frame = self.frame(at, at, next);
             self.emit(frame, out);
-            self.lock = Lock::Locked {
-                at: next,
-                misses: 0,
-            };
+            self.lock = Lock::Locked { at: next, misses: 0 };
             return true;
         }
         self.stats.missed += 1;
         let near = |m: u64| m.abs_diff(next) <= WINDOW;
-        let candidates = || {
-            self.marks
-                .iter()
-                .copied()
-                .take_while(|&m| m < next + FRAME - WINDOW)
-        };
-        if let Some(mark) = candidates()
-            .filter(|&m| near(m) && self.confirmed(m))
-            .min_by_key(|&m| m.abs_diff(next))
-        {
+        let candidates = || self.marks.iter().copied().take_while(|&m| m < next + FRAME - WINDOW);
+        if let Some(mark) = candidates().filter(|&m| near(m) && self.confirmed(m)).min_by_key(|&m| m.abs_diff(next)) {
             self.stats.slips += 1;
             let frame = self.slipped(at, mark);
             self.emit(frame, out);
-            self.lock = Lock::Locked {
-                at: mark,
-                misses: 0,
-            };
+            self.lock = Lock::Locked { at: mark, misses: 0 };
             return true;
         }
         let elsewhere = candidates()
@@ -265,27 +217,16 @@ impl Framer {
             let legal = frame.bad.trailing_zeros().min(FRAME_DATA as u32) as usize;
             frame.bad |= !first_bytes(legal.saturating_sub(1)) & ALL_BAD;
             self.emit(frame, out);
-            self.lock = Lock::Search {
-                from: mark,
-                valid: at + SYNC,
-                known: true,
-            };
+            self.lock = Lock::Search { from: mark, valid: at + SYNC, known: true };
             return true;
         }
         let limit = if end { available + OPEN_END } else { next };
         let frame = self.frame(at, at, limit.min(next));
         self.emit(frame, out);
         self.lock = if misses < COAST {
-            Lock::Locked {
-                at: next,
-                misses: misses + 1,
-            }
+            Lock::Locked { at: next, misses: misses + 1 }
         } else {
-            Lock::Search {
-                from: next,
-                valid: next,
-                known: true,
-            }
+            Lock::Search { from: next, valid: next, known: true }
         };
         true
     }
@@ -296,10 +237,7 @@ impl Framer {
     }
 
     fn has_mark(&self, at: u64) -> bool {
-        self.marks
-            .iter()
-            .take_while(|&&m| m <= at)
-            .any(|&m| m == at)
+        self.marks.iter().take_while(|&&m| m <= at).any(|&m| m == at)
     }
 
     /// Whether more sync codes follow a mark at the right distance.
@@ -339,12 +277,7 @@ impl Framer {
             bad |= !first_bytes(whole.min(FRAME_DATA)) & ALL_BAD;
         }
         let code = sync::recognise((self.bits.get(at) >> 32) as u32);
-        Frame {
-            at,
-            code,
-            data,
-            bad,
-        }
+        Frame { at, code, data, bad }
     }
 
     /// A frame that starts at `at` while the next starts at `mark`, not 1488 bits on:

@@ -17,11 +17,7 @@ pub struct DecodeOptions {
 
 impl Default for DecodeOptions {
     fn default() -> Self {
-        Self {
-            first: None,
-            turns: 4,
-            suspect: true,
-        }
+        Self { first: None, turns: 4, suspect: true }
     }
 }
 

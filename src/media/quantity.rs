@@ -14,8 +14,19 @@ pub struct QuantityError {
     example: &'static str,
 }
 
+/// A decimal number times a power of ten, rounded once: "55 um" and "55000 nm" are
+/// the same length to the last bit.
+fn shifted(number: &str, exponent: i32) -> Option<f64> {
+    let (digits, own) = number.split_once(['e', 'E']).unwrap_or((number, "0"));
+    if !digits.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'-' | b'+')) {
+        return None;
+    }
+    let exponent = own.parse::<i32>().ok()?.checked_add(exponent)?;
+    format!("{digits}e{exponent}").parse().ok().filter(|value: &f64| value.is_finite())
+}
+
 macro_rules! quantity {
-    ($(#[$doc:meta])* $name:ident, $what:literal, $example:literal, [$(($unit:literal, $factor:expr)),+]) => {
+    ($(#[$doc:meta])* $name:ident, $what:literal, $example:literal, [$(($unit:literal, $exponent:expr)),+]) => {
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Default)]
         pub struct $name(pub f64);
@@ -26,17 +37,15 @@ macro_rules! quantity {
             fn from_str(text: &str) -> Result<Self, QuantityError> {
                 let error = || QuantityError { text: text.into(), what: $what, example: $example };
                 let (number, unit) = text.trim().split_once(' ').ok_or_else(error)?;
-                let factor: f64 = match unit.trim() { $($unit => $factor,)+ _ => return Err(error()) };
-                let number: f64 = number.parse().map_err(|_| error())?;
-                if number.is_finite() { Ok(Self(number * factor)) } else { Err(error()) }
+                let exponent: i32 = match unit.trim() { $($unit => $exponent,)+ _ => return Err(error()) };
+                shifted(number, exponent).map(Self).ok_or_else(error)
             }
         }
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                let (unit, factor) = [$(($unit, $factor)),+][0];
-                // Twelve digits: what was typed comes back as it was typed.
-                let value: f64 = format!("{:.12e}", self.0 / factor).parse().map_err(|_| fmt::Error)?;
+                let (unit, exponent): (_, i32) = [$(($unit, $exponent)),+][0];
+                let value = shifted(&format!("{:e}", self.0), -exponent).ok_or(fmt::Error)?;
                 write!(f, "{value} {unit}")
             }
         }
@@ -57,19 +66,19 @@ macro_rules! quantity {
 
 quantity!(
     /// A length in metres.
-    Length, "length", "80 nm", [("nm", 1e-9), ("um", 1e-6), ("mm", 1e-3)]
+    Length, "length", "80 nm", [("nm", -9), ("um", -6), ("mm", -3)]
 );
 quantity!(
     /// A thermal conductivity in W/(m K).
-    Conductivity, "thermal conductivity", "0.2 W/mK", [("W/mK", 1.0)]
+    Conductivity, "thermal conductivity", "0.2 W/mK", [("W/mK", 0)]
 );
 quantity!(
     /// A heat capacity by volume in J/(m3 K).
-    HeatCapacity, "heat capacity by volume", "1.6 MJ/m3K", [("MJ/m3K", 1e6), ("J/m3K", 1.0)]
+    HeatCapacity, "heat capacity by volume", "1.6 MJ/m3K", [("MJ/m3K", 6), ("J/m3K", 0)]
 );
 quantity!(
     /// A temperature in degrees Celsius.
-    Celsius, "temperature", "270 C", [("C", 1.0)]
+    Celsius, "temperature", "270 C", [("C", 0)]
 );
 
 macro_rules! serde_as_text {
@@ -93,6 +102,15 @@ serde_as_text!(Microwatts, Nanometres, MicrometresPerSecond, Hertz);
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn units_of_the_same_length_give_the_same_bits() {
+        for (a, b) in [("55 um", "55000 nm"), ("0.575 mm", "575 um"), ("0.3 um", "3e2 nm")] {
+            let length: Length = a.parse().unwrap();
+            assert_eq!(Ok(length), b.parse());
+            assert_eq!(Ok(length), length.to_string().parse());
+        }
+    }
 
     #[test]
     fn text_comes_back_as_it_was() {

@@ -72,8 +72,7 @@ impl Session<'_> {
     /// Read power on; a trip that our own switching off or a lost servo left is cleared.
     pub(super) fn light(&mut self) -> Result<(), Problem> {
         let status = self.bench.lasers.status()?;
-        let harmless =
-            LaserStatus::TRIP_FOCUS | LaserStatus::TRIP_TRACKING | LaserStatus::TRIP_SPINDLE;
+        let harmless = LaserStatus::TRIP_FOCUS | LaserStatus::TRIP_TRACKING | LaserStatus::TRIP_SPINDLE;
         let causes = LaserStatus::from_bits_truncate(status.bits() & !((LaserStatus::TRIPPED.bits() << 1) - 1));
         if status.contains(LaserStatus::TRIPPED) && harmless.contains(causes) {
             self.bench.lasers.clear_trip()?;

@@ -1,8 +1,8 @@
 //! The read chain: filter, slicer and clock recovery over a stream of RF samples.
 
 use super::{
-    BLOCK, CHANNEL_CLOCK_HZ_1X, Edge, Fir, PLL_UNITY_HZ_1X, Pll, PllConfig, PllState, Runs,
-    SLICER_HZ_1X, SignalError, Slicer,
+    BLOCK, CHANNEL_CLOCK_HZ_1X, Edge, Fir, PLL_UNITY_HZ_1X, Pll, PllConfig, PllState, Runs, SLICER_HZ_1X, SignalError,
+    Slicer,
 };
 
 /// Samples filtered together: input and output stay in the L1 cache.
@@ -57,11 +57,9 @@ impl ChainConfig {
             (true, true) => Fir::equalised(fs, clock),
             (true, false) => Fir::low_pass(fs, clock),
             (false, false) => Ok(Fir::through(fs)),
-            (false, true) => Err(SignalError::Parameter {
-                name: "equaliser",
-                value: 1.0,
-                range: "off without the low-pass",
-            }),
+            (false, true) => {
+                Err(SignalError::Parameter { name: "equaliser", value: 1.0, range: "off without the low-pass" })
+            }
         }
     }
 }
@@ -96,22 +94,10 @@ impl ReadChain {
             range: config.clock_range,
             max_run: config.max_run,
         })?;
-        let slicer = Slicer::new(
-            config.sample_rate_hz,
-            config.slicer_hz,
-            config.min_amplitude,
-        )?;
+        let slicer = Slicer::new(config.sample_rate_hz, config.slicer_hz, config.min_amplitude)?;
         let input = vec![0.0; filter.len() - 1 + CHUNK];
         let filtered = vec![0.0; CHUNK];
-        Ok(Self {
-            filter,
-            slicer,
-            pll,
-            input,
-            filtered,
-            pending: 0,
-            done: 0,
-        })
+        Ok(Self { filter, slicer, pll, input, filtered, pending: 0, done: 0 })
     }
 
     /// Takes any number of samples and appends the runs that end in them.
@@ -175,14 +161,7 @@ impl ReadChain {
         if count == 0 {
             return;
         }
-        let Self {
-            filter,
-            slicer,
-            pll,
-            input,
-            filtered,
-            ..
-        } = self;
+        let Self { filter, slicer, pll, input, filtered, .. } = self;
         let history = filter.len() - 1;
         let filtered = &mut filtered[..count];
         filter.run(&input[..history + count], filtered);

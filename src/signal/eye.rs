@@ -35,11 +35,7 @@ pub(super) fn eye(samples: &[i16], runs: &Runs, fir: &Fir, edges: usize) -> Opti
     // Output j of the filter belongs to input time j + len - 1 - delay relative to `from`.
     let from = (positions[first.saturating_sub(1)] - fir.len() as f64).max(0.0) as usize;
     let to = (positions[last] + delay + 2.0).min(samples.len() as f64) as usize;
-    let input: Vec<f32> = samples
-        .get(from..to)?
-        .iter()
-        .map(|&s| f32::from(s))
-        .collect();
+    let input: Vec<f32> = samples.get(from..to)?.iter().map(|&s| f32::from(s)).collect();
     let mut output = vec![0.0; (input.len() + 1).checked_sub(fir.len())?];
     fir.run(&input, &mut output);
     let origin = from as f64 + (fir.len() - 1) as f64 - delay;
@@ -65,9 +61,5 @@ pub(super) fn eye(samples: &[i16], runs: &Runs, fir: &Fir, edges: usize) -> Opti
             counts[(bin + EYE_PHASES / 2) * EYE_LEVELS + level] += 1;
         }
     }
-    Some(Eye {
-        low: low.into(),
-        high: high.into(),
-        counts,
-    })
+    Some(Eye { low: low.into(), high: high.into(), counts })
 }

@@ -48,10 +48,7 @@ impl Complex {
         Self::new(self.re - o.re, self.im - o.im)
     }
     fn times(self, o: Self) -> Self {
-        Self::new(
-            self.re * o.re - self.im * o.im,
-            self.re * o.im + self.im * o.re,
-        )
+        Self::new(self.re * o.re - self.im * o.im, self.re * o.im + self.im * o.re)
     }
     fn over(self, o: Self) -> Self {
         let d = o.re * o.re + o.im * o.im;
@@ -65,9 +62,7 @@ impl Complex {
 }
 
 fn polynomial(c: &[f64], s: Complex) -> Complex {
-    c.iter().rev().fold(Complex::new(0.0, 0.0), |a, &k| {
-        a.times(s).plus(Complex::new(k, 0.0))
-    })
+    c.iter().rev().fold(Complex::new(0.0, 0.0), |a, &k| a.times(s).plus(Complex::new(k, 0.0)))
 }
 
 /// Magnitude of the 6th-order Bessel low-pass at `f_hz`, -3 dB at `cutoff_hz`; closed form.
@@ -90,11 +85,7 @@ fn bessel_cutoff() -> f64 {
     for _ in 0..60 {
         let w = 0.5 * (low + high);
         let d = polynomial(&BESSEL6, Complex::new(0.0, w));
-        if d.re.hypot(d.im) < BESSEL6[0] * core::f64::consts::SQRT_2 {
-            low = w
-        } else {
-            high = w
-        }
+        if d.re.hypot(d.im) < BESSEL6[0] * core::f64::consts::SQRT_2 { low = w } else { high = w }
     }
     0.5 * (low + high)
 }
@@ -107,21 +98,13 @@ struct Bessel {
 
 impl Bessel {
     fn new() -> Self {
-        let derivative: Vec<f64> = BESSEL6
-            .iter()
-            .enumerate()
-            .skip(1)
-            .map(|(i, c)| i as f64 * c)
-            .collect();
+        let derivative: Vec<f64> = BESSEL6.iter().enumerate().skip(1).map(|(i, c)| i as f64 * c).collect();
         let terms = POLES.map(|(re, im)| {
             let mut p = Complex::new(re, im);
             for _ in 0..8 {
                 p = p.minus(polynomial(&BESSEL6, p).over(polynomial(&derivative, p)));
             }
-            (
-                p,
-                Complex::new(BESSEL6[0], 0.0).over(polynomial(&derivative, p)),
-            )
+            (p, Complex::new(BESSEL6[0], 0.0).over(polynomial(&derivative, p)))
         });
         Self { terms }
     }
@@ -130,8 +113,7 @@ impl Bessel {
         if u < 0.0 {
             return 0.0;
         }
-        let value =
-            |&(p, r): &(Complex, Complex)| 2.0 * r.times(Complex::new(p.re * u, p.im * u).exp()).re;
+        let value = |&(p, r): &(Complex, Complex)| 2.0 * r.times(Complex::new(p.re * u, p.im * u).exp()).re;
         self.terms.iter().map(value).sum()
     }
 }
@@ -180,13 +162,7 @@ impl Fir {
     /// A filter that does nothing, for signals that went through an analogue read filter.
     #[must_use]
     pub fn through(sample_rate_hz: f64) -> Self {
-        Self {
-            taps: vec![1.0],
-            reversed: vec![1.0],
-            spacing: 0,
-            sample_rate_hz,
-            delay: 0.0,
-        }
+        Self { taps: vec![1.0], reversed: vec![1.0], spacing: 0, sample_rate_hz, delay: 0.0 }
     }
 
     fn build(fs: f64, clock: f64, k: f64) -> Result<Self, SignalError> {
@@ -207,9 +183,7 @@ impl Fir {
             taps.iter().map(|t| t / sum).collect()
         };
         let shift = 2.0 * fs / clock;
-        let equalised = |t: f64| {
-            (1.0 + 2.0 * k) * low_pass(t - shift) - k * (low_pass(t) + low_pass(t - 2.0 * shift))
-        };
+        let equalised = |t: f64| (1.0 + 2.0 * k) * low_pass(t - shift) - k * (low_pass(t) + low_pass(t - 2.0 * shift));
         let single = sampled(span * unit, &low_pass);
         let (taps, first, spacing) = if k == 0.0 {
             (single.clone(), single, 0)
@@ -256,21 +230,15 @@ impl Fir {
     /// RMS of the output for white noise of RMS 1 at the input.
     #[must_use]
     pub fn noise_gain(&self) -> f64 {
-        self.taps
-            .iter()
-            .map(|&t| f64::from(t).powi(2))
-            .sum::<f64>()
-            .sqrt()
+        self.taps.iter().map(|&t| f64::from(t).powi(2)).sum::<f64>().sqrt()
     }
 
     fn response(&self, f_hz: f64) -> Complex {
         let w = -2.0 * PI * f_hz / self.sample_rate_hz;
-        self.taps()
-            .enumerate()
-            .fold(Complex::new(0.0, 0.0), |a, (i, t)| {
-                let z = Complex::new(0.0, w * i as f64).exp();
-                a.plus(z.times(Complex::new(f64::from(t), 0.0)))
-            })
+        self.taps().enumerate().fold(Complex::new(0.0, 0.0), |a, (i, t)| {
+            let z = Complex::new(0.0, w * i as f64).exp();
+            a.plus(z.times(Complex::new(f64::from(t), 0.0)))
+        })
     }
 
     /// Magnitude of the frequency response at `f_hz`.
@@ -284,13 +252,10 @@ impl Fir {
     #[must_use]
     pub fn group_delay_s(&self, f_hz: f64) -> f64 {
         let w = -2.0 * PI * f_hz / self.sample_rate_hz;
-        let weighted = self
-            .taps()
-            .enumerate()
-            .fold(Complex::new(0.0, 0.0), |a, (i, t)| {
-                let z = Complex::new(0.0, w * i as f64).exp();
-                a.plus(z.times(Complex::new(f64::from(t) * i as f64, 0.0)))
-            });
+        let weighted = self.taps().enumerate().fold(Complex::new(0.0, 0.0), |a, (i, t)| {
+            let z = Complex::new(0.0, w * i as f64).exp();
+            a.plus(z.times(Complex::new(f64::from(t) * i as f64, 0.0)))
+        });
         weighted.over(self.response(f_hz)).re / self.sample_rate_hz
     }
 
@@ -302,11 +267,7 @@ impl Fir {
     /// # Panics
     /// If `input.len() != output.len() + self.len() - 1`.
     pub fn run(&self, input: &[f32], output: &mut [f32]) {
-        assert_eq!(
-            input.len() + 1,
-            output.len() + self.len(),
-            "block and history do not match"
-        );
+        assert_eq!(input.len() + 1, output.len() + self.len(), "block and history do not match");
         if self.spacing == 0 {
             convolve(&self.reversed, input, output);
             return;
@@ -318,12 +279,7 @@ impl Fir {
             let needed = low_passed.len() + self.reversed.len() - 1;
             convolve(&self.reversed, &input[start..start + needed], low_passed);
             let middle = &low_passed[self.spacing..];
-            for (((y, a), b), c) in part
-                .iter_mut()
-                .zip(&*low_passed)
-                .zip(middle)
-                .zip(&middle[self.spacing..])
-            {
+            for (((y, a), b), c) in part.iter_mut().zip(&*low_passed).zip(middle).zip(&middle[self.spacing..]) {
                 *y = b + EQUALISER_K as f32 * ((b - a) + (b - c));
             }
             start += part.len();
@@ -358,20 +314,12 @@ fn convolve_lanes<const N: usize>(reversed: &[f32], input: &[f32], output: &mut 
 /// Fused where the target has the instruction; elsewhere `mul_add` would be a library call.
 #[inline(always)]
 fn multiply_add(a: f32, b: f32, c: f32) -> f32 {
-    if cfg!(target_feature = "fma") {
-        a.mul_add(b, c)
-    } else {
-        a * b + c
-    }
+    if cfg!(target_feature = "fma") { a.mul_add(b, c) } else { a * b + c }
 }
 
 /// Integral of |h| from `u` on, approximated by the envelope of the slowest pole.
 fn tail(bessel: &Bessel, u: f64) -> f64 {
-    bessel
-        .terms
-        .iter()
-        .map(|(p, r)| 2.0 * r.re.hypot(r.im) * (p.re * u).exp() / -p.re)
-        .sum()
+    bessel.terms.iter().map(|(p, r)| 2.0 * r.re.hypot(r.im) * (p.re * u).exp() / -p.re).sum()
 }
 
 #[cfg(test)]

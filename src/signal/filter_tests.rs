@@ -9,18 +9,11 @@ fn db(x: f64) -> f64 {
 #[test]
 fn low_pass_is_the_closed_form_bessel() {
     let fir = Fir::low_pass(FS, CHANNEL_CLOCK_HZ_1X).unwrap();
-    assert!(
-        (db(fir.gain(8.2e6)) + 3.0103).abs() < 0.02,
-        "{}",
-        db(fir.gain(8.2e6))
-    );
+    assert!((db(fir.gain(8.2e6)) + 3.0103).abs() < 0.02, "{}", db(fir.gain(8.2e6)));
     assert!((fir.gain(0.0) - 1.0).abs() < 1e-6);
     for f in 0..=16 {
         let f = f64::from(f) * 1e6;
-        assert!(
-            (db(fir.gain(f)) - db(bessel_gain(f, 8.2e6))).abs() < 0.05,
-            "{f}"
-        );
+        assert!((db(fir.gain(f)) - db(bessel_gain(f, 8.2e6))).abs() < 0.05, "{f}");
     }
 }
 
@@ -34,9 +27,7 @@ fn equaliser_meets_the_standard() {
             let ideal = bessel_gain(f, 8.2e6) * equaliser_gain(f, CHANNEL_CLOCK_HZ_1X);
             assert!((db(fir.gain(f)) - db(ideal)).abs() < 0.1, "{per_bit} {f}");
         }
-        let delays: Vec<f64> = (0..=65)
-            .map(|f| fir.group_delay_s(f64::from(f) * 1e5) * 1e9)
-            .collect();
+        let delays: Vec<f64> = (0..=65).map(|f| fir.group_delay_s(f64::from(f) * 1e5) * 1e9).collect();
         let max = delays.iter().copied().fold(f64::MIN, f64::max);
         let min = delays.iter().copied().fold(f64::MAX, f64::min);
         assert!(max - min <= 6.0, "{per_bit}: {min} to {max} ns");
@@ -60,9 +51,7 @@ fn equaliser_adds_a_delay_of_two_bits() {
 #[test]
 fn blocks_of_any_size_give_the_same_output() {
     let fir = Fir::equalised(FS, CHANNEL_CLOCK_HZ_1X).unwrap();
-    let input: Vec<f32> = (0..1000 + fir.len() - 1)
-        .map(|i| (i * i % 997) as f32)
-        .collect();
+    let input: Vec<f32> = (0..1000 + fir.len() - 1).map(|i| (i * i % 997) as f32).collect();
     let mut whole = vec![0.0; 1000];
     fir.run(&input, &mut whole);
     for size in [1, 7, 32, 45] {

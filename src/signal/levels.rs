@@ -149,9 +149,8 @@ pub fn levels(
 ) -> Result<Levels, SignalError> {
     let fir = Fir::low_pass(sample_rate_hz, channel_clock_hz)?;
     let per_t = sample_rate_hz / channel_clock_hz;
-    let fits: Vec<Parabola> = (0..=LONGEST)
-        .map(|n| Parabola::new(((n as f64 * per_t / 6.0).round() as usize).max(1)))
-        .collect();
+    let fits: Vec<Parabola> =
+        (0..=LONGEST).map(|n| Parabola::new(((n as f64 * per_t / 6.0).round() as usize).max(1))).collect();
     let margin = fits[LONGEST].half + 2;
     let mut sums = [[Moments::default(); 2]; LONGEST + 1];
     let mut seen = [[0u32; 2]; LONGEST + 1];
@@ -214,9 +213,7 @@ fn summarise(
     };
     let dark = calibration.map(|c| c.dark_counts);
     let light = || Some(i14?.0 - dark?).filter(|&i| i > 0.0);
-    along
-        .iter_mut()
-        .for_each(|w| w.i14h -= dark.unwrap_or_default());
+    along.iter_mut().for_each(|w| w.i14h -= dark.unwrap_or_default());
     let max = along.iter().map(|w| w.i14h).fold(f64::MIN, f64::max);
     let min = along.iter().map(|w| w.i14h).fold(f64::MAX, f64::min);
     let variation = (dark.is_some() && along.len() > 1 && max > 0.0).then(|| (max - min) / max);
@@ -262,16 +259,7 @@ impl<'a> LowPassed<'a> {
         let first = samples.first().copied().unwrap_or_default().into();
         let (input, output) = (vec![first; fir.len() - 1], Vec::new());
         let (start, next, sum) = (0, 0, 0.0);
-        Self {
-            samples,
-            fir,
-            input,
-            output,
-            start,
-            next,
-            keep: 2 * margin + 64,
-            sum,
-        }
+        Self { samples, fir, input, output, start, next, keep: 2 * margin + 64, sum }
     }
 
     fn advance(&mut self) {

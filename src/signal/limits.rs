@@ -30,13 +30,7 @@ impl Limit {
         unit: &'static str,
         source: &'static str,
     ) -> Self {
-        Self {
-            name,
-            min,
-            max,
-            unit,
-            source,
-        }
+        Self { name, min, max, unit, source }
     }
 }
 
@@ -120,13 +114,7 @@ pub fn judge(limits: &[Limit], values: &[(&str, Option<f64>)]) -> Vec<Verdict> {
         });
         // A limit without bounds passes any value that is defined.
         let pass = value.is_some() && margin.is_none_or(|m| m >= 0.0);
-        Verdict {
-            limit: limit.clone(),
-            value,
-            pass,
-            margin,
-            reason,
-        }
+        Verdict { limit: limit.clone(), value, pass, margin, reason }
     };
     limits.iter().map(verdict).collect()
 }

@@ -60,21 +60,18 @@ mod timing;
 pub use chain::{ChainConfig, ReadChain};
 pub use error::SignalError;
 pub use eye::{EYE_LEVELS, EYE_PHASES, Eye};
-pub use filter::{
-    CHANNEL_CLOCK_HZ_1X, EQUALISER_K, Fir, LOW_PASS_HZ_1X, bessel_gain, equaliser_gain,
-};
+pub use filter::{CHANNEL_CLOCK_HZ_1X, EQUALISER_K, Fir, LOW_PASS_HZ_1X, bessel_gain, equaliser_gain};
 pub use levels::{Calibration, LEVEL_RUNS, LengthLevel, LevelWindow, Levels, levels};
 pub use limits::{DVD_R_DL, DVD_R_SL, Limit, Verdict, judge, measures};
 pub use pll::{
-    ClockedEdge, GEARS, PLL_CLOSED_LOOP_RATIO, PLL_UNITY_HZ_1X, PRESET_EDGES, Pll, PllConfig,
-    PllState, UNLOCK_RMS_T,
+    ClockedEdge, GEARS, PLL_CLOSED_LOOP_RATIO, PLL_UNITY_HZ_1X, PRESET_EDGES, Pll, PllConfig, PllState, UNLOCK_RMS_T,
 };
 pub use quality::{QualityConfig, SignalQuality, analyse, is_modulated, peak_to_peak};
 pub use runs::Runs;
 pub use slicer::{BLOCK, Edge, SLICER_HZ_1X, Slicer};
 pub use timing::{
-    ClassShifts, INTERVAL_BINS_PER_T, INTERVAL_END_T, Jitter, JitterWindow, LONGEST, RunLine,
-    RunTable, SETTLE_EDGES, SHORTEST, Timing, pooled_sigma, timing,
+    ClassShifts, INTERVAL_BINS_PER_T, INTERVAL_END_T, Jitter, JitterWindow, LONGEST, RunLine, RunTable, SETTLE_EDGES,
+    SHORTEST, Timing, pooled_sigma, timing,
 };
 
 /// Between two and 64 samples per channel bit; the comparison also refuses NaN.
@@ -85,9 +82,6 @@ fn check_rates(sample_rate_hz: f64, channel_clock_hz: f64) -> Result<(), SignalE
     {
         Ok(())
     } else {
-        Err(SignalError::Rate {
-            sample_rate_hz,
-            channel_clock_hz,
-        })
+        Err(SignalError::Rate { sample_rate_hz, channel_clock_hz })
     }
 }

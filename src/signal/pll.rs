@@ -119,11 +119,7 @@ impl Pll {
         let bad = |name, value, range| Err(SignalError::Parameter { name, value, range });
         let unity = config.unity_gain_hz / config.channel_clock_hz;
         if !(unity > 0.0 && unity <= 1e-3) {
-            return bad(
-                "unity_gain_hz",
-                config.unity_gain_hz,
-                "up to 1/1000 of the clock",
-            );
+            return bad("unity_gain_hz", config.unity_gain_hz, "up to 1/1000 of the clock");
         }
         if !(config.range > 0.0 && config.range <= 0.04) {
             return bad("range", config.range, "above 0, up to 0.04");
@@ -202,11 +198,7 @@ impl Pll {
         if self.left == 0 {
             self.check();
         }
-        Some(ClockedEdge {
-            length: whole as u8,
-            error: error as f32,
-            width: width as f32,
-        })
+        Some(ClockedEdge { length: whole as u8, error: error as f32, width: width as f32 })
     }
 
     /// A run shorter than any of the code counts for the lock, but says little about the clock.
@@ -220,20 +212,14 @@ impl Pll {
             self.check();
         }
         let (error, width) = (error as f32, width as f32);
-        ClockedEdge {
-            length: 1,
-            error,
-            width,
-        }
+        ClockedEdge { length: 1, error, width }
     }
 
     /// Every few hundred edges: next gear, range and lock.
     #[cold]
     fn check(&mut self) {
         self.left = 64;
-        if (self.clock / self.nominal - 1.0).abs() > self.range
-            || self.error2 > UNLOCK_RMS_T * UNLOCK_RMS_T
-        {
+        if (self.clock / self.nominal - 1.0).abs() > self.range || self.error2 > UNLOCK_RMS_T * UNLOCK_RMS_T {
             self.state = PllState::Acquiring;
             self.clock = self.nominal;
             self.collected.clear();
@@ -246,15 +232,8 @@ impl Pll {
 
     fn shift(&mut self) {
         let (factor, edges) = GEARS.get(self.gear).copied().unwrap_or((1.0, 64));
-        self.state = if factor > 1.0 {
-            PllState::Settling
-        } else {
-            PllState::Locked
-        };
-        self.gain = (
-            self.base.0 * factor,
-            self.base.1 * factor * factor * self.nominal,
-        );
+        self.state = if factor > 1.0 { PllState::Settling } else { PllState::Locked };
+        self.gain = (self.base.0 * factor, self.base.1 * factor * factor * self.nominal);
         self.left = edges;
     }
 
@@ -265,11 +244,7 @@ impl Pll {
         self.lost += 1;
         self.gear = 0;
         self.shift();
-        ClockedEdge {
-            length: 0,
-            error: 0.0,
-            width: 0.0,
-        }
+        ClockedEdge { length: 0, error: 0.0, width: 0.0 }
     }
 
     #[cold]
@@ -292,11 +267,7 @@ impl Pll {
         self.error2 = rms * rms;
         self.gear = 0;
         self.shift();
-        Some(ClockedEdge {
-            length: 0,
-            error: 0.0,
-            width: 0.0,
-        })
+        Some(ClockedEdge { length: 0, error: 0.0, width: 0.0 })
     }
 }
 
@@ -354,11 +325,7 @@ fn loop_gains() -> (f64, f64) {
     for _ in 0..50 {
         let z = 0.5 * (low + high);
         let (kp, ki) = gains(z);
-        if kp * kp * x2 + 2.0 * ki * ki < (ki - x2) * (ki - x2) {
-            low = z
-        } else {
-            high = z
-        }
+        if kp * kp * x2 + 2.0 * ki * ki < (ki - x2) * (ki - x2) { low = z } else { high = z }
     }
     gains(0.5 * (low + high))
 }

@@ -28,11 +28,7 @@ fn transfer(f: f64, mean_run: u32) -> f64 {
     let start = 200_000.0;
     let periods = (f / CLOCK * 4e6).ceil();
     while bits < start + periods * CLOCK / f {
-        let run = if mean_run == 3 {
-            3
-        } else {
-            rng.random_range(3..=2 * mean_run - 3)
-        };
+        let run = if mean_run == 3 { 3 } else { rng.random_range(3..=2 * mean_run - 3) };
         bits += f64::from(run);
         let w = TAU * f / CLOCK * bits;
         let Some(edge) = pll.edge((bits + amplitude * w.sin()) * 4.0) else {
@@ -60,10 +56,7 @@ fn jitter_transfer_is_3_db_down_at_1_274_times_9_khz() {
             let x2: f64 = (f / 9e3f64).powi(2);
             let ideal = ((kp * kp * x2 + ki * ki) / ((ki - x2).powi(2) + kp * kp * x2)).sqrt();
             let h = transfer(f, mean_run);
-            assert!(
-                (h / ideal - 1.0).abs() < 0.03,
-                "{mean_run} {f}: {h} {ideal}"
-            );
+            assert!((h / ideal - 1.0).abs() < 0.03, "{mean_run} {f}: {h} {ideal}");
         }
     }
 }
@@ -76,9 +69,7 @@ fn locks_to_clocks_off_by_one_percent_within_200_us() {
         let (mut pll, mut bits, mut locked) = (pll(), 0.0, None);
         let mut wrong = 0;
         while bits < 40_000.0 {
-            let run = *[3, 3, 4, 4, 5, 6, 7, 8, 11, 14]
-                .get(rng.random_range(0..10))
-                .unwrap();
+            let run = *[3, 3, 4, 4, 5, 6, 7, 8, 11, 14].get(rng.random_range(0..10)).unwrap();
             bits += f64::from(run);
             let edge = pll.edge((bits + jitter.sample(&mut rng)) * 4.0 / (1.0 + offset));
             if pll.state() == PllState::Locked {
@@ -113,35 +104,14 @@ fn a_gap_gives_a_zero_and_the_lengths_go_on() {
     }
     assert_eq!(lengths.iter().filter(|&&l| l == 0).count(), 2);
     assert_eq!(lengths[0], 0);
-    assert_eq!(
-        lengths.iter().filter(|&&l| l == 5).count(),
-        lengths.len() - 2
-    );
+    assert_eq!(lengths.iter().filter(|&&l| l == 5).count(), lengths.len() - 2);
     assert_eq!(pll.lost(), 1);
 }
 
 #[test]
 fn refuses_what_cannot_work() {
     let config = PllConfig::new(FS, CLOCK);
-    assert!(
-        Pll::new(&PllConfig {
-            range: 0.2,
-            ..config.clone()
-        })
-        .is_err()
-    );
-    assert!(
-        Pll::new(&PllConfig {
-            unity_gain_hz: f64::NAN,
-            ..config.clone()
-        })
-        .is_err()
-    );
-    assert!(
-        Pll::new(&PllConfig {
-            max_run: 11,
-            ..config
-        })
-        .is_err()
-    );
+    assert!(Pll::new(&PllConfig { range: 0.2, ..config.clone() }).is_err());
+    assert!(Pll::new(&PllConfig { unity_gain_hz: f64::NAN, ..config.clone() }).is_err());
+    assert!(Pll::new(&PllConfig { max_run: 11, ..config }).is_err());
 }

@@ -3,9 +3,7 @@
 use serde::Serialize;
 
 use super::eye::eye;
-use super::{
-    Calibration, ChainConfig, Eye, Levels, ReadChain, Runs, SignalError, Timing, levels, timing,
-};
+use super::{Calibration, ChainConfig, Eye, Levels, ReadChain, Runs, SignalError, Timing, levels, timing};
 
 /// Settled edges without which nothing is stated about a capture.
 const MIN_EDGES: usize = 500;
@@ -77,9 +75,7 @@ pub struct SignalQuality {
 pub fn peak_to_peak(samples: &[i16]) -> Option<f64> {
     // Stretches, not single samples: those could fall in step with a periodic signal.
     let step = (samples.len() / PLACES).max(STRETCH);
-    let stretches = samples
-        .chunks(step)
-        .map(|place| &place[..STRETCH.min(place.len())]);
+    let stretches = samples.chunks(step).map(|place| &place[..STRETCH.min(place.len())]);
     let mut some: Vec<i16> = stretches.flatten().copied().collect();
     let last = some.len().checked_sub(1)?;
     let (low, high) = (last / 100, last - last / 100);
@@ -109,18 +105,12 @@ pub fn analyse(samples: &[i16], config: &QualityConfig) -> Result<SignalQuality,
     let per_t = chain.sample_rate_hz / chain.channel_clock_hz;
     let needed = (20_000.0 * per_t) as usize;
     if samples.len() < needed {
-        return Err(SignalError::TooShort {
-            samples: samples.len(),
-            needed,
-        });
+        return Err(SignalError::TooShort { samples: samples.len(), needed });
     }
     let swing = peak_to_peak(samples).unwrap_or_default();
     if swing.is_nan() || swing < config.min_peak_to_peak {
         let needed = config.min_peak_to_peak;
-        return Err(SignalError::Unmodulated {
-            peak_to_peak: swing,
-            needed,
-        });
+        return Err(SignalError::Unmodulated { peak_to_peak: swing, needed });
     }
     let mut reader = ReadChain::new(chain.clone())?;
     let mut runs = Runs::with_detail();
@@ -132,19 +122,10 @@ pub fn analyse(samples: &[i16], config: &QualityConfig) -> Result<SignalQuality,
     let strange = timing.marks.outside + timing.spaces.outside;
     if timing.jitter.edges < MIN_EDGES || strange as usize * 2 > timing.jitter.edges {
         let clocked = timing.jitter.edges;
-        return Err(SignalError::NoClock {
-            clocked,
-            lost: reader.lost(),
-        });
+        return Err(SignalError::NoClock { clocked, lost: reader.lost() });
     }
-    let levels = levels(
-        samples,
-        &runs,
-        chain.sample_rate_hz,
-        chain.channel_clock_hz,
-        config.calibration,
-        config.window,
-    )?;
+    let levels =
+        levels(samples, &runs, chain.sample_rate_hz, chain.channel_clock_hz, config.calibration, config.window)?;
     let (time, bits) = clocked_time(&runs);
     Ok(SignalQuality {
         samples: samples.len(),

@@ -34,10 +34,7 @@ impl Runs {
     /// Keeps also position and width of each edge; the quality measures need them.
     #[must_use]
     pub fn with_detail() -> Self {
-        Self {
-            detail: true,
-            ..Self::default()
-        }
+        Self { detail: true, ..Self::default() }
     }
 
     /// Forgets all runs and keeps the memory.
@@ -126,10 +123,7 @@ impl Runs {
     #[inline]
     pub(super) fn push(&mut self, edge: ClockedEdge, position: f64, rising: bool) {
         if edge.length == 0 {
-            self.segments.push(Segment {
-                start: self.lengths.len(),
-                high: !rising,
-            });
+            self.segments.push(Segment { start: self.lengths.len(), high: !rising });
         }
         self.lengths.push(edge.length);
         self.errors.push(edge.error);

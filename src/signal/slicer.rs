@@ -69,26 +69,14 @@ impl Slicer {
     /// # Errors
     /// [`SignalError::Parameter`] when the bandwidth is not within 0 to 1/2000 of the sample rate
     /// (the loop updates once per block) or `min_amplitude` is negative.
-    pub fn new(
-        sample_rate_hz: f64,
-        bandwidth_hz: f64,
-        min_amplitude: f32,
-    ) -> Result<Self, SignalError> {
+    pub fn new(sample_rate_hz: f64, bandwidth_hz: f64, min_amplitude: f32) -> Result<Self, SignalError> {
         if !(bandwidth_hz > 0.0 && bandwidth_hz * 2000.0 <= sample_rate_hz) {
             let (name, range) = ("slicer_hz", "above 0, up to 1/2000 of the sample rate");
-            return Err(SignalError::Parameter {
-                name,
-                value: bandwidth_hz,
-                range,
-            });
+            return Err(SignalError::Parameter { name, value: bandwidth_hz, range });
         }
         if !(min_amplitude >= 0.0 && min_amplitude.is_finite()) {
             let (name, range) = ("min_amplitude", "0 or more");
-            return Err(SignalError::Parameter {
-                name,
-                value: min_amplitude.into(),
-                range,
-            });
+            return Err(SignalError::Parameter { name, value: min_amplitude.into(), range });
         }
         Ok(Self {
             threshold: 0.0,
@@ -130,11 +118,7 @@ impl Slicer {
     /// If the block is empty or longer than [`BLOCK`].
     #[inline]
     pub fn slice(&mut self, block: &[f32], mut sink: impl FnMut(Edge)) {
-        assert!(
-            (1..=BLOCK).contains(&block.len()),
-            "block of {} samples",
-            block.len()
-        );
+        assert!((1..=BLOCK).contains(&block.len()), "block of {} samples", block.len());
         let len = block.len() as f32;
         if self.blocks == 0 {
             self.threshold = block.iter().sum::<f32>() / len;
@@ -146,11 +130,7 @@ impl Slicer {
         let mask = compare(block, s);
         let fast = self.blocks < FAST_BLOCKS;
         if fast || self.blocks.is_multiple_of(AMPLITUDE_EVERY) {
-            let (weight, slow) = if fast {
-                (0.125, 0.125)
-            } else {
-                (0.25, 1.0 / 256.0)
-            };
+            let (weight, slow) = if fast { (0.125, 0.125) } else { (0.25, 1.0 / 256.0) };
             self.amplitude += weight * (mean_deviation(block, s) - self.amplitude);
             self.reference += slow * (self.amplitude - self.reference);
         }
@@ -174,11 +154,7 @@ impl Slicer {
             // Counted samples give the duty to one sample per edge. With a clean signal sampled
             // in step with its clock all edges would sit at the same place between two samples,
             // and the loop would not see a threshold that is off by less.
-            high_time += if rising {
-                0.5 - fraction
-            } else {
-                fraction - 0.5
-            };
+            high_time += if rising { 0.5 - fraction } else { fraction - 0.5 };
             if present {
                 let offset = i as f32 - 1.0 + fraction;
                 sink(Edge { offset, rising });
@@ -248,13 +224,7 @@ mod tests {
     const FS: f64 = 104.625e6;
 
     /// 4.5T carrier (a period that never fits the blocks) of amplitude `a` around `dc(time)`.
-    fn run(
-        slicer: &mut Slicer,
-        from: usize,
-        blocks: usize,
-        a: f64,
-        dc: impl Fn(f64) -> f64,
-    ) -> Vec<f32> {
+    fn run(slicer: &mut Slicer, from: usize, blocks: usize, a: f64, dc: impl Fn(f64) -> f64) -> Vec<f32> {
         let mut thresholds = Vec::new();
         for b in from..from + blocks {
             let block: Vec<f32> = (b * BLOCK..(b + 1) * BLOCK)
@@ -279,10 +249,7 @@ mod tests {
             let blocks = 1.0 + response.iter().map(missing).sum::<f64>();
             let tau = blocks * BLOCK as f64 / FS;
             let bandwidth = 1.0 / (TAU * tau);
-            assert!(
-                (bandwidth - 5e3).abs() < 200.0,
-                "{amplitude}: {bandwidth} Hz"
-            );
+            assert!((bandwidth - 5e3).abs() < 200.0, "{amplitude}: {bandwidth} Hz");
         }
     }
 
@@ -309,9 +276,8 @@ mod tests {
         run(&mut slicer, 0, 2000, 5000.0, |_| 0.0);
         let mut worst: f64 = 0.0;
         for b in 2000..2100 {
-            let block: Vec<f32> = (b * BLOCK..(b + 1) * BLOCK)
-                .map(|i| (5000.0 * (TAU * i as f64 / 36.37).sin()) as f32)
-                .collect();
+            let block: Vec<f32> =
+                (b * BLOCK..(b + 1) * BLOCK).map(|i| (5000.0 * (TAU * i as f64 / 36.37).sin()) as f32).collect();
             slicer.slice(&block, |edge| {
                 let t = (b * BLOCK) as f64 + f64::from(edge.offset);
                 let half_periods = t / 36.37 * 2.0;
@@ -331,11 +297,7 @@ mod tests {
                 .collect();
             slicer.slice(&block, |_| ());
         }
-        assert!(
-            (slicer.threshold() - 100.0).abs() < 40.0,
-            "{}",
-            slicer.threshold()
-        );
+        assert!((slicer.threshold() - 100.0).abs() < 40.0, "{}", slicer.threshold());
     }
 
     #[test]

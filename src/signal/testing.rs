@@ -11,9 +11,7 @@ pub(crate) const CLOCK: f64 = 26.156_25e6;
 pub(crate) const FS: f64 = PER_T * CLOCK;
 
 /// Run-length probabilities of EFMPlus data, 3T to 11T.
-const PROBABILITY: [f64; 9] = [
-    0.3196, 0.2343, 0.1657, 0.1063, 0.0744, 0.0475, 0.0289, 0.0161, 0.0072,
-];
+const PROBABILITY: [f64; 9] = [0.3196, 0.2343, 0.1657, 0.1063, 0.0744, 0.0475, 0.0289, 0.0161, 0.0072];
 
 /// Runs 3..=11 with the probabilities of EFMPlus and a 14T run each 1488T.
 ///
@@ -41,8 +39,7 @@ pub(crate) fn efm_like_runs(rng: &mut impl Rng, count: usize) -> Vec<u8> {
             continue;
         }
         let mut uniform = || rng.random::<f64>();
-        let words: [[u8; 12]; 8] =
-            core::array::from_fn(|_| core::array::from_fn(|_| draw(&mut uniform)));
+        let words: [[u8; 12]; 8] = core::array::from_fn(|_| core::array::from_fn(|_| draw(&mut uniform)));
         let after = |w: &[u8; 12]| w.iter().fold(sum, |s, &r| -(s + i64::from(r)));
         let best = (0..8).min_by_key(|&i| after(&words[i]).abs()).unwrap_or(0);
         sum = after(&words[best]);
@@ -107,16 +104,8 @@ impl EdgeResponse {
         let spread: Vec<f64> = (0..half)
             .map(|i| {
                 let t = (i as f64 + 0.5) / Self::STEPS;
-                let taper = if t < 20.0 {
-                    1.0
-                } else {
-                    (PI * (t - 20.0) / 24.0).cos().powi(2)
-                };
-                taper
-                    * mtf
-                        .iter()
-                        .map(|(f, m)| m * (TAU * f * t).cos())
-                        .sum::<f64>()
+                let taper = if t < 20.0 { 1.0 } else { (PI * (t - 20.0) / 24.0).cos().powi(2) };
+                taper * mtf.iter().map(|(f, m)| m * (TAU * f * t).cos()).sum::<f64>()
             })
             .collect();
         let sum: f64 = spread.iter().sum();
@@ -125,12 +114,7 @@ impl EdgeResponse {
             upper.push(upper[upper.len() - 1] + 0.5 * s / sum);
         }
         let lower = upper[1..].iter().rev().map(|u| 1.0 - u);
-        Self {
-            table: lower
-                .chain(upper.iter().copied())
-                .map(|v| v as f32)
-                .collect(),
-        }
+        Self { table: lower.chain(upper.iter().copied()).map(|v| v as f32).collect() }
     }
 
     /// Signal of `samples` samples: `low` to `high` counts, edges in T, the first one rising.

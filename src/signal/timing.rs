@@ -67,10 +67,7 @@ impl Moments {
 #[must_use]
 pub fn pooled_sigma(groups: &[(u64, f64)]) -> Option<f64> {
     let count: u64 = groups.iter().map(|g| g.0).sum();
-    let sum: f64 = groups
-        .iter()
-        .map(|&(n, s)| n.saturating_sub(1) as f64 * s * s)
-        .sum();
+    let sum: f64 = groups.iter().map(|&(n, s)| n.saturating_sub(1) as f64 * s * s).sum();
     (count > 1).then(|| (sum / (count - 1) as f64).sqrt())
 }
 
@@ -187,10 +184,7 @@ pub fn timing(runs: &Runs, window: usize) -> Timing {
         part.add(error);
         if part.count >= window.max(2) as u64 {
             let jitter_percent = 100.0 * part.sigma().unwrap_or_default();
-            along.push(JitterWindow {
-                first_run: first,
-                jitter_percent,
-            });
+            along.push(JitterWindow { first_run: first, jitter_percent });
             part = Moments::default();
         }
         if let Some(width) = runs.widths().get(i) {
@@ -253,10 +247,7 @@ impl Default for TableSums {
 impl TableSums {
     #[inline]
     fn add(&mut self, length: u8, width: f32) {
-        match self
-            .counts
-            .get_mut(usize::from(length).wrapping_sub(SHORTEST))
-        {
+        match self.counts.get_mut(usize::from(length).wrapping_sub(SHORTEST)) {
             Some(count) => *count += 1,
             None => self.outside += 1,
         }
@@ -271,11 +262,7 @@ impl TableSums {
     }
 
     fn finish(self) -> RunTable {
-        let groups: Vec<(u64, f64)> = self
-            .widths
-            .iter()
-            .filter_map(|w| Some((w.count, w.sigma()?)))
-            .collect();
+        let groups: Vec<(u64, f64)> = self.widths.iter().filter_map(|w| Some((w.count, w.sigma()?))).collect();
         let lines = core::array::from_fn(|i| RunLine {
             length: (i + SHORTEST) as u8,
             count: self.counts[i],
@@ -353,16 +340,10 @@ mod tests {
         }
         // Clock edges sit in the middle: leading edges early, trailing edges late.
         let difference = t.jitter.trailing_offset_t.unwrap() - t.jitter.leading_offset_t.unwrap();
-        assert!(
-            (difference - 0.06 - 0.04 * 0.32).abs() < 0.003,
-            "{difference}"
-        );
+        assert!((difference - 0.06 - 0.04 * 0.32).abs() < 0.003, "{difference}");
         for other in 0..3 {
             let leading = t.classes.leading_t[other];
-            assert!(
-                near(leading[0], -0.05) && near(leading[1], -0.03),
-                "{leading:?}"
-            );
+            assert!(near(leading[0], -0.05) && near(leading[1], -0.03), "{leading:?}");
             assert!(near(t.classes.trailing_t[0][other], 0.05));
             assert!(near(t.classes.trailing_t[2][other], 0.03));
         }

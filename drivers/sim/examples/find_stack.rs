@@ -8,7 +8,7 @@ use disc_hal_sim::dual_layer::{CrossTrack, DualLayer};
 fn main() {
     let base = DualLayer::standard();
     let w = 0.85 * 0.514 * base.wavelength / 0.65;
-    let half_width = 0.20e-6;
+    let half_width = 0.21e-6;
     let mut l0 = Vec::new();
     let mut l1 = Vec::new();
     let arg = |i: usize, d: f64| std::env::args().nth(i).and_then(|a| a.parse().ok()).unwrap_or(d);
@@ -16,7 +16,7 @@ fn main() {
     for silver in 8..=20 {
         for dye in (60..=200).step_by(5) {
             for land in [0.5, 0.6, 0.7, 0.8] {
-                for relief in (10..=130i32).step_by(5) {
+                for relief in (10..=130i32).step_by(10) {
                     let mut m = base;
                     m.groove_width = gw * 1e-6;
                     let x = CrossTrack {
@@ -42,7 +42,12 @@ fn main() {
                         let r = x.level(layer, 0.0) * o.surface * o.surface;
                         let modulation = x.modulation(layer, half_width);
                         let pp = x.push_pull(layer);
-                        if modulation > 0.60 && modulation < 0.9 && (0.2..0.5).contains(&pp.abs()) {
+                        // Wider marks must read deeper up to a quarter more than nominal.
+                        let rising = (1..=19).all(|i| {
+                            let h = f64::from(i) * 0.0125e-6;
+                            x.modulation(layer, h) > x.modulation(layer, h - 0.0125e-6) - 1e-9
+                        });
+                        if rising && modulation > 0.60 && modulation < 0.86 && (0.2..0.5).contains(&pp.abs()) {
                             list.push((
                                 r,
                                 modulation,

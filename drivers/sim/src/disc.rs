@@ -123,9 +123,7 @@ fn merge(a: &Chunk, b: &Chunk) -> Chunk {
     for (from, to, depth) in marks {
         let last = joined.last().copied();
         match (joined.last_mut(), last) {
-            (Some(slot), Some((start, end, other)))
-                if from <= end && to.max(end) - start <= u64::from(u16::MAX) =>
-            {
+            (Some(slot), Some((start, end, other))) if from <= end && to.max(end) - start <= u64::from(u16::MAX) => {
                 *slot = (start, end.max(to), other.max(depth));
             }
             // Too long for one mark: the rest follows as another.

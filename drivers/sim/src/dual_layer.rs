@@ -10,9 +10,11 @@
 
 mod cross_track;
 mod heating;
+mod recommended;
 
 pub use cross_track::CrossTrack;
 pub use heating::{WriteOptics, writing};
+pub use recommended::{recommended, recommended_matched};
 
 use crate::complex::C64;
 use crate::materials::{self, Dye, Material};
@@ -214,11 +216,22 @@ impl DualLayer {
             wavelength: 650e-9,
             substrate: materials::POLYCARBONATE,
             bond: materials::BOND,
-            l0: unit(160e-9, 112e-9, silver(materials::SILVER_THIN, 12e-9), 85e-9),
-            l1: unit(160e-9, 112e-9, silver(materials::SILVER_THICK, 120e-9), 35e-9),
+            l0: unit(165e-9, 115e-9, silver(materials::SILVER_THIN, 12e-9), 90e-9),
+            l1: unit(165e-9, 115e-9, silver(materials::SILVER_THICK, 120e-9), 40e-9),
             pitch: 0.74e-6,
-            groove_width: 0.34e-6,
+            groove_width: 0.30e-6,
         }
+    }
+
+    /// The standard medium with heat conduction of the second layer matched to that of the first
+    /// (claim A5): 25 nm of a polymer between its dye and its reflector. The groove is a little
+    /// deeper, to keep the reflectance.
+    #[must_use]
+    pub fn matched() -> Self {
+        let mut m = Self::standard();
+        m.l1.barrier = Some(Coat { material: materials::BARRIER, thickness: 25e-9 });
+        m.l1.relief = 46e-9;
+        m
     }
 }
 

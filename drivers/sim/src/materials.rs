@@ -54,6 +54,6 @@ pub struct Dye {
 /// absorption band is gone, so n falls to that of an ordinary organic solid and k to nearly zero.
 pub const AZO_DYE: Dye = Dye {
     unrecorded: Material { index: c64(2.30, 0.04), conductivity: 0.2, capacity: 1.6e6 },
-    recorded: c64(1.65, 0.01),
-    decomposition: 270.0,
+    recorded: c64(1.80, 0.01),
+    decomposition: 320.0,
 };

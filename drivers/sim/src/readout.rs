@@ -50,15 +50,16 @@ impl EdgeTable {
         let width = (2.0 * REACH as f64 * rate).ceil() as usize;
         let reach = REACH as f64;
         let mut responses = Vec::with_capacity(PHASES * width);
-        // The tail beyond the reach (some per mille, it falls as 1/x) is spread
-        // over the stretch so that the table begins at 0 and ends at 1.
+        // The tail beyond the reach (2 %, it falls as 1/x) is spread over the
+        // stretch as a ramp, so that the table begins at 0 and ends at 1 and keeps
+        // its shape in between.
         let low = edge_response(-reach * bit, cutoff);
         for phase in 0..PHASES {
             for i in 0..width {
                 // Sample i lies so many channel bits after the edge:
                 let t = (i as f64 - phase as f64 / PHASES as f64) / rate - reach;
                 let raw = edge_response(t.clamp(-reach, reach) * bit, cutoff);
-                responses.push(((raw - low) / (1.0 - 2.0 * low)) as f32);
+                responses.push((raw + low * (t / reach).clamp(-1.0, 1.0)) as f32);
             }
         }
         Self { width, rate, responses }

@@ -19,6 +19,12 @@ pub use kernel::Kernel;
 pub use outline::{MarkOutline, Train};
 pub use strategy::{MAX_PULSES, Pulses, SLOTS, Strategy, class};
 
+/// Channel period of a DVD at its basic speed, seconds: 26.15625 MHz.
+pub const CHANNEL_PERIOD: f64 = 1.0 / 26.15625e6;
+
+/// Linear velocity of a dual-layer DVD at its basic speed, m/s: 146.8 nm per channel period.
+pub const VELOCITY: f64 = 3.84;
+
 /// Run lengths of EFMPlus, channel periods: 3 to 11, and the 14 of the sync code.
 pub const RUNS: [u8; 10] = [3, 4, 5, 6, 7, 8, 9, 10, 11, 14];
 

@@ -36,13 +36,26 @@ impl CrossTrack {
         let half = 0.5 * self.groove_width;
         let groove = self.share(half, offset);
         let mark = self.share(h.min(half), offset);
-        let over = if h > half { self.share(h.min(0.5 * self.pitch), offset) - groove } else { 0.0 };
+        let on_land = self.land_half_width(layer, h);
+        let over = if on_land > half { self.share(on_land.min(0.5 * self.pitch), offset) - groove } else { 0.0 };
         let beside = self.share(half, offset - self.pitch) + self.share(half, offset + self.pitch);
         let land = 1.0 - groove - beside - over;
         layer.mark.r.scale(mark)
             + layer.groove.r.scale(groove - mark + beside)
             + layer.land_mark.r.scale(over)
             + layer.land.r.scale(land)
+    }
+
+    /// How far a mark of half width `h` in the groove would reach on land: the land has less dye
+    /// and takes up less light, so it stays colder. Taken from the Gaussian spot: where the heating
+    /// of the groove is at the threshold at `h`, that of the land, weaker by the ratio of absorbed
+    /// light, is at the threshold nearer to the middle. Heat that flows from groove to land is left
+    /// out. This is how a groove confines a mark.
+    #[must_use]
+    pub fn land_half_width(&self, layer: &LayerOptics, h: f64) -> f64 {
+        let ratio = (layer.land.dye + layer.land.metal) / (layer.groove.dye + layer.groove.metal);
+        let w = self.spot_radius;
+        (h * h + 0.5 * w * w * ratio.ln()).max(0.0).sqrt().min(h)
     }
 
     /// Reflected share of the power on the layer, on the middle of the track, with a mark of half

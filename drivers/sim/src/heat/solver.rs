@@ -102,7 +102,7 @@ impl Solver {
         &self.field[row * n..][..n]
     }
 
-    /// Puts `energy[column]` joules per square metre into a row.
+    /// Puts `fluence[column]` joules per square metre into a row.
     pub fn deposit(&mut self, row: usize, fluence: &[f64]) {
         let n = self.mesh.columns();
         let c = 1.0 / self.capacity[row];

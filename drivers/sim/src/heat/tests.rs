@@ -78,7 +78,7 @@ fn converges_in_cells_and_steps() {
         let (a, b, c) = (a.static_pulse(t), b.static_pulse(t), c.static_pulse(t));
         let (far, near) = ((a / c - 1.0).abs(), (b / c - 1.0).abs());
         assert!(near < 0.007, "{near} at {t}");
-        assert!(near < 0.5 * far, "{near} is not half of {far} at {t}");
+        assert!(near < 0.6 * far, "{near} is not half of {far} at {t}");
     }
 }
 
@@ -95,8 +95,8 @@ fn a_thick_reflector_costs_power_and_more_for_long_pulses() {
         l0.cooling_half_time(40e-9) * 1e9,
         l1.cooling_half_time(40e-9) * 1e9
     );
-    assert!((short - 1.19).abs() < 0.03, "{short}");
-    assert!((long - 1.314).abs() < 0.03, "{long}");
+    assert!((short - 1.19).abs() < 0.01, "{short}");
+    assert!((long - 1.314).abs() < 0.01, "{long}");
 }
 
 #[test]
@@ -110,6 +110,6 @@ fn a_slow_film_before_the_reflector_matches_the_layers() {
     let l1 = ImpulseResponse::compute(&body, &dep, 1, W, &res);
     let ratio = |t: f64| l0.static_pulse(t) / l1.static_pulse(t);
     println!("with 10 nm: {:.4} {:.4}", ratio(40e-9), ratio(150e-9));
-    assert!((ratio(40e-9) - 0.963).abs() < 0.03, "{}", ratio(40e-9));
-    assert!((ratio(150e-9) - 1.024).abs() < 0.03, "{}", ratio(150e-9));
+    assert!((ratio(40e-9) - 0.963).abs() < 0.01, "{}", ratio(40e-9));
+    assert!((ratio(150e-9) - 1.024).abs() < 0.01, "{}", ratio(150e-9));
 }

@@ -89,7 +89,7 @@ impl Spiral {
     pub(crate) fn address_at(bits: f64) -> Option<Address> {
         let sector = (bits / SECTOR_BITS).floor();
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked to be a 24-bit number")]
-        (0.0..f64::from(1 << 24)).contains(&sector).then(|| Address(sector as u32))
+        (0.0..f64::from(1 << 24)).contains(&sector).then_some(Address(sector as u32))
     }
 }
 

@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 
 use disc_hal::hal::{
-    AbortCause, Address, Error, ErrorKind, Few, Hertz, LaserArraySpec, LaserStatus, Microwatts, Nanojoules, Nanometres,
-    Outcome, Outputs, Part, Result, ShotClock, ShotId, ShotPlan, SourceRole, SourceSpec, Trigger, WriteStrategy,
+    AbortCause, Error, ErrorKind, Few, Hertz, LaserArraySpec, LaserStatus, Microwatts, Nanojoules, Nanometres, Outcome,
+    Outputs, Part, Result, ShotClock, ShotId, ShotPlan, SourceRole, SourceSpec, WriteStrategy,
 };
 
 /// Run lengths that a shot can hold.
@@ -16,7 +16,7 @@ const QUEUE: u8 = 2;
 pub(crate) fn spec() -> LaserArraySpec {
     let source = SourceSpec {
         wavelength: Nanometres(650),
-        aperture_milli: 600,
+        aperture_milli: 650,
         role: SourceRole::Record,
         along: Nanometres::ZERO,
         across: Nanometres::ZERO,
@@ -75,8 +75,6 @@ pub(crate) struct Shot {
     pub(crate) before: [u8; 2],
     /// Place of the shot's start, in channel bits on the layer, once it has begun.
     pub(crate) origin: f64,
-    /// Marks written so far: the place in the noise stream.
-    pub(crate) marks: u64,
 }
 
 impl Shot {
@@ -113,14 +111,6 @@ impl Shot {
         };
         self.phase = Phase::Over(outcome);
         self.runs.clear();
-    }
-
-    /// Address at which it waits to start, if it waits for one.
-    pub(crate) fn waits_for(&self) -> Option<Address> {
-        match (self.phase, self.plan.trigger) {
-            (Phase::Waiting, Trigger::Address(address)) => Some(address),
-            _ => None,
-        }
     }
 }
 
@@ -217,7 +207,6 @@ impl Lasers {
             mark: false,
             before: [0, 0],
             origin: 0.0,
-            marks: 0,
         });
         Ok(id)
     }

@@ -31,7 +31,7 @@ pub(crate) use focus::focus_spec;
 pub(crate) use radial::tracking_spec;
 
 /// Numerical aperture of the objective.
-pub(crate) const APERTURE: f64 = 0.60;
+pub(crate) const APERTURE: f64 = 0.65;
 
 /// Lens position at which the first layer is in focus, in metres.
 const FIRST_LAYER: f64 = 120e-6;
@@ -210,7 +210,7 @@ impl World {
         m.velocity += change;
         // Flutter: 0.02 % r.m.s. with a memory of a millisecond.
         let memory = (-STEP / 1e-3_f64).exp();
-        if self.steps % 20 == 0 {
+        if self.steps.is_multiple_of(20) {
             let kick = 2e-4 * (1.0 - memory.powi(40)).sqrt();
             self.flutter_now = self.flutter_now * memory.powi(20) + kick * f64::from(self.flutter.normal());
         }

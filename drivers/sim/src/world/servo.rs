@@ -37,8 +37,8 @@ impl Loop {
         let a = 1.0 - (-3.0 * self.w0 * STEP).exp();
         self.lag += a * (error - self.lag);
         let gain = self.w0 * self.w0 / 3.0;
-        // Integrator corner at w0/20: 4 degrees of phase at the crossover.
-        self.integral += gain * self.w0 / 20.0 * error * STEP;
+        // Integrator corner at w0/60: 1 degree of phase at the crossover.
+        self.integral += gain * self.w0 / 60.0 * error * STEP;
         gain * (9.0 * error - 8.0 * self.lag) + self.integral
     }
 }

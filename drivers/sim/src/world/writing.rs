@@ -207,7 +207,7 @@ impl Scribe<'_> {
             Edge::Merged => Some(merged),
             Edge::NoMark => None,
         };
-        let lead = offset(self.edges.lead_edge(mark, space, run), -0.5 * f32::from(space));
+        let lead = offset(self.edges.lead_edge(mark, space, run, after), -0.5 * f32::from(space));
         let trail = offset(self.edges.trail_edge(space, run, after), 0.5 * f32::from(after));
         let (Some(lead), Some(trail), Some(half)) = (lead, trail, self.edges.half_width(run)) else { return };
         let from = shot.taken as f64 + f64::from(lead + EDGE_NOISE * deviations[0]);

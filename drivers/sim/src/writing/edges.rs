@@ -5,23 +5,25 @@
 //! powers the edge is where `(peak - bias) m(x) + bias b(x)` passes the threshold: the moment of
 //! the maximum moves with the powers only in second order, so one table serves all of them.
 
-use super::kernel::{Kernel, LAGS, SIDE_STEP, SIDES};
-use super::outline::vertex;
-use super::strategy::{SLOTS, Strategy};
-use super::{RUNS, WritePower, crossing};
+use super::kernel::{Kernel, SIDE_STEP, SIDES};
+use super::strategy::{SLOTS, Strategy, class};
+use super::{MarkOutline, RUNS, WritePower, crossing};
 use rayon::prelude::*;
 
-/// Places per edge, one each quarter of a period.
-const PLACES: usize = 20;
-const PLACE_STEP: i32 = SLOTS / 4;
-/// Places on the mark's side of the nominal edge: 2T of the 3T at least.
-const INSIDE: i32 = 8;
+/// Places per edge, one each eighth of a period.
+const PLACES: usize = 34;
+const PLACE_STEP: i32 = SLOTS / 8;
+/// Places on the side of the mark: a little more than half of a 3T.
+const INSIDE: i32 = 14;
 /// Bias over peak for which the moment of the maximum is taken.
 const TYPICAL_BIAS: f64 = 0.06;
 /// Where the mean heat of unknown earlier marks ends, periods before the first known mark.
 const MEAN_ENDS: i32 = 2;
 
 const N: usize = RUNS.len();
+/// Classes of the space after a mark: its last pulse depends on them, and with it, for short marks,
+/// the leading edge.
+const CLASSES: usize = 3;
 
 /// Rises per watt at the places around one edge.
 #[derive(Debug, Clone, Copy)]
@@ -79,48 +81,22 @@ impl Pattern {
     }
 }
 
-/// Rise per watt of pulses at a place, for one lag: the pattern's pulses, and the mean of what was
-/// before them.
-fn rise(kernel: &Kernel, pulses: &[(i32, i32)], mean: (f32, i32), place: i32, l: usize, side: usize) -> f32 {
-    let now = place + Kernel::lag(l);
-    let mut sum = 0.0;
-    if side == 0 {
-        for &(s, e) in pulses {
-            sum += kernel.sum(l, now - s) - kernel.sum(l, now - e);
-        }
-    } else {
-        for &(s, e) in pulses {
-            sum += kernel.sum_side(side, l, now - s) - kernel.sum_side(side, l, now - e);
-        }
-    }
-    sum + mean.0 * (kernel.sum(l, kernel.memory()) - kernel.sum(l, now - mean.1))
-}
-
-/// Highest rise per watt of pulses at a place, and that of the bias at the same moment.
+/// Highest rise per watt of pulses at a place, and that of the bias at the same moment. `mean` is
+/// the duty of the unknown earlier marks, and where they end.
 fn highest(kernel: &Kernel, pulses: &[(i32, i32)], mean: (f32, i32), place: i32, side: usize) -> (f32, f32) {
-    let bias = |l: usize| kernel.sum_side(side, l, kernel.memory());
-    let value = |l: usize| {
-        let m = rise(kernel, pulses, mean, place, l, side);
-        f64::from(m) + TYPICAL_BIAS * f64::from(bias(l))
+    let both = |lag: i32| {
+        let now = place + lag;
+        let last = pulses.partition_point(|p| p.0 < now);
+        let near = pulses[..last].iter().map(|&(s, e)| (now - s, now - e));
+        let far = core::iter::once((kernel.memory(), now - mean.1));
+        (kernel.rise(side, lag, near) + mean.0 * kernel.rise(side, lag, far), kernel.steady(side, lag))
     };
-    // Coarse, then fine around the best.
-    let mut best = (0, f64::MIN);
-    for l in (0..LAGS).step_by(4) {
-        let v = value(l);
-        if v > best.1 {
-            best = (l, v);
-        }
-    }
-    let lo = best.0.saturating_sub(4);
-    let hi = (best.0 + 4).min(LAGS - 1);
-    let mut fine = [f64::MIN; 9];
-    for l in lo..=hi {
-        fine[l - lo] = value(l);
-    }
-    let (at, top) = vertex(&fine[..=hi - lo]);
-    let i = lo + at.round() as usize;
-    let b = f64::from(bias(i.min(LAGS - 1)));
-    ((top - TYPICAL_BIAS * b) as f32, b as f32)
+    let value = |lag: i32| {
+        let (m, b) = both(lag);
+        f64::from(m) + TYPICAL_BIAS * f64::from(b)
+    };
+    let (lag, _) = Kernel::hottest(pulses.iter().map(|p| p.1 - place), value);
+    both(lag)
 }
 
 impl EdgeTable {
@@ -139,20 +115,20 @@ impl EdgeTable {
             }
             p
         };
-        let run = |i: usize, d: usize| RUNS[(i / N.pow(d as u32)) % N];
-        let lead = (0..N * N * N)
+        let run = |i: usize| RUNS[i % N];
+        let lead = (0..N * N * N * CLASSES)
             .into_par_iter()
             .map(|i| {
-                let (pm, ps, m) = (run(i, 2), run(i, 1), run(i, 0));
-                // Behind the mark nothing matters here but the class of its next space.
-                profile(&Pattern::new([pm, ps, m, 5, 5, 5], 2), 1)
+                let (after, i) = ([3, 4, 5][i % CLASSES], i / CLASSES);
+                let (pm, ps, m) = (run(i / (N * N)), run(i / N), run(i));
+                profile(&Pattern::new([pm, ps, m, after, 5, 5], 2), 1)
             })
             .collect();
         let trail = (0..N * N * N)
             .into_par_iter()
             .map(|i| {
-                let (ps, m, ns) = (run(i, 2), run(i, 1), run(i, 0));
-                profile(&Pattern::new([5, ps, m, ns, 5, 5], 3), -1)
+                let (ps, m, ns) = (run(i / (N * N)), run(i / N), run(i));
+                profile(&Pattern::new([4, ps, m, ns, 5, 5], 3), -1)
             })
             .collect();
         let width = RUNS
@@ -186,7 +162,7 @@ impl EdgeTable {
             }
         };
         let mut out = SolvedEdges {
-            lead: vec![f32::NAN; 4096],
+            lead: vec![f32::NAN; 4 * 4096],
             trail: vec![f32::NAN; 4096],
             half_width: [f32::NAN; 16],
             peak_rise: [0.0; 16],
@@ -200,8 +176,10 @@ impl EdgeTable {
                 for c in 0..16 {
                     let from = (ra * N + rb) * N + nearest(c);
                     let to = (a << 8) | (b << 4) | c;
-                    out.lead[to] = lead[from];
                     out.trail[to] = trail[from];
+                    for k in 0..4 {
+                        out.lead[(to << 2) | k] = lead[from * CLASSES + k.min(2)];
+                    }
                 }
             }
             let y: [f64; SIDES] = core::array::from_fn(|s| excess(self.width[ra][s].0, self.width[ra][s].1));
@@ -239,6 +217,11 @@ fn index(a: u8, b: u8, c: u8) -> usize {
     (usize::from(a & 15) << 8) | (usize::from(b & 15) << 4) | usize::from(c & 15)
 }
 
+#[inline]
+fn lead_index(pm: u8, ps: u8, m: u8, ns: u8) -> usize {
+    (index(pm, ps, m) << 2) | class(ns)
+}
+
 fn edge(v: f32) -> Edge {
     if v.is_nan() {
         Edge::NoMark
@@ -251,12 +234,13 @@ fn edge(v: f32) -> Edge {
 
 impl SolvedEdges {
     /// Offset of the leading edge of `mark` from its nominal place, in channel periods (positive
-    /// later), for the mark and the space before it. `None` if there is no such edge: see
-    /// [`SolvedEdges::lead_edge`]. Runs outside 3..=14 count as the nearest legal one.
+    /// later), for the mark and the space before it and the space after it. `None` if there is no
+    /// such edge: see [`SolvedEdges::lead_edge`]. Runs outside 3..=14 count as the nearest legal
+    /// one.
     #[inline]
     #[must_use]
-    pub fn lead(&self, previous_mark: u8, previous_space: u8, mark: u8) -> Option<f32> {
-        let v = self.lead[index(previous_mark, previous_space, mark)];
+    pub fn lead(&self, previous_mark: u8, previous_space: u8, mark: u8, next_space: u8) -> Option<f32> {
+        let v = self.lead[lead_index(previous_mark, previous_space, mark, next_space)];
         v.is_finite().then_some(v)
     }
 
@@ -271,14 +255,36 @@ impl SolvedEdges {
 
     /// The leading edge, with the reason if there is none.
     #[must_use]
-    pub fn lead_edge(&self, previous_mark: u8, previous_space: u8, mark: u8) -> Edge {
-        edge(self.lead[index(previous_mark, previous_space, mark)])
+    pub fn lead_edge(&self, previous_mark: u8, previous_space: u8, mark: u8, next_space: u8) -> Edge {
+        edge(self.lead[lead_index(previous_mark, previous_space, mark, next_space)])
     }
 
     /// The trailing edge, with the reason if there is none.
     #[must_use]
     pub fn trail_edge(&self, previous_space: u8, mark: u8, next_space: u8) -> Edge {
         edge(self.trail[index(previous_space, mark, next_space)])
+    }
+
+    /// The marks of a run sequence, spaces at even and marks at odd positions, in order. A mark that
+    /// did not form or ran into a neighbour is `None`. The first mark is taken to follow a 5T mark,
+    /// the last to precede a 5T space.
+    pub fn marks(&self, runs: &[u8]) -> impl Iterator<Item = Option<MarkOutline>> {
+        let mut at = 0u64;
+        runs.chunks(2).enumerate().filter_map(move |(i, pair)| {
+            let &[ps, m] = pair else { return None };
+            let start = at + u64::from(ps);
+            at = start + u64::from(m);
+            let pm = if i == 0 { 5 } else { runs[2 * i - 1] };
+            let ns = runs.get(2 * i + 2).copied().unwrap_or(5);
+            let lead = self.lead[lead_index(pm, ps, m, ns)];
+            let trail = self.trail[index(ps, m, ns)];
+            // One test for both: a missing edge is not finite.
+            Some((lead + trail).is_finite().then(|| MarkOutline {
+                lead: start as f64 + f64::from(lead),
+                trail: at as f64 + f64::from(trail),
+                half_width: f64::from(self.half_width[usize::from(m & 15)]),
+            }))
+        })
     }
 
     /// Half width in metres in the middle of a mark; `None` if it does not form there.

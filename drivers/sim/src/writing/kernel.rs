@@ -12,15 +12,17 @@ use rayon::prelude::*;
 /// First lag, in slots of T/32: the spot is still 3T away.
 const FIRST_LAG: i32 = -96;
 /// Distance of the lags in slots.
-pub(super) const LAG_STEP: i32 = 4;
+const LAG_STEP: i32 = 2;
 /// Number of lags: up to 8T after the passage.
-pub(super) const LAGS: usize = 89;
+const LAGS: usize = 177;
+/// Last lag, in slots.
+const LAST_LAG: i32 = FIRST_LAG + (LAGS as i32 - 1) * LAG_STEP;
 /// Ages kept for places beside the track, in slots; older heat has spread and is that of the axis.
 const SIDE_AGES: usize = 512;
 /// Distances from the track at which the temperature is known, metres.
-pub(super) const SIDE_STEP: f64 = 40e-9;
+pub(super) const SIDE_STEP: f64 = 50e-9;
 /// Number of such distances, the axis included.
-pub(super) const SIDES: usize = 13;
+pub(super) const SIDES: usize = 10;
 
 /// Summed responses for one layer, one velocity and one channel period.
 #[derive(Debug, Clone)]
@@ -90,21 +92,17 @@ impl Kernel {
         self.ages as i32
     }
 
-    /// Lag number `l` in slots.
-    pub(super) const fn lag(l: usize) -> i32 {
-        FIRST_LAG + l as i32 * LAG_STEP
-    }
-
     /// Sum up to the age `u` (slots) at lag number `l` on the axis, K/W.
     #[inline]
-    pub(super) fn sum(&self, l: usize, u: i32) -> f32 {
+    fn sum(&self, l: usize, u: i32) -> f32 {
         let row = self.ages + 1;
         let u = u.clamp(0, self.ages as i32) as usize;
         self.axis[l * row + u]
     }
 
     /// The same at `side` steps from the axis.
-    pub(super) fn sum_side(&self, side: usize, l: usize, u: i32) -> f32 {
+    #[inline]
+    fn sum_side(&self, side: usize, l: usize, u: i32) -> f32 {
         if side == 0 {
             return self.sum(l, u);
         }
@@ -113,8 +111,60 @@ impl Kernel {
         if u > row as i32 { near + self.sum(l, u) - self.sum(l, row as i32) } else { near }
     }
 
-    /// Rise under a steady watt at lag number `l`, K/W.
-    pub(super) fn steady(&self, l: usize) -> f32 {
-        self.sum(l, self.ages as i32)
+    /// Rise in K/W at one moment, `lag` slots after the spot's middle has passed, under pulses that
+    /// began and ended the given slots ago. The lag must be in range.
+    #[inline]
+    pub(super) fn rise(&self, side: usize, lag: i32, pulses: impl Iterator<Item = (i32, i32)> + Clone) -> f32 {
+        let q = lag - FIRST_LAG;
+        let l = (q / LAG_STEP) as usize;
+        let plane = |l: usize| -> f32 {
+            pulses.clone().map(|(s, e)| self.sum_side(side, l, s) - self.sum_side(side, l, e)).sum()
+        };
+        // The response is smooth along the track: between two planes their mean serves.
+        if q % LAG_STEP == 0 { plane(l) } else { 0.5 * (plane(l) + plane(l + 1)) }
+    }
+
+    /// Rise in K/W under a steady watt.
+    pub(super) fn steady(&self, side: usize, lag: i32) -> f32 {
+        self.rise(side, lag, core::iter::once((self.memory(), 0)))
+    }
+
+    /// The lag at which a temperature is highest. Under pulses the temperature has a sharp peak at
+    /// the end of each pulse and a flat one later where heat arrives by conduction: so the search
+    /// starts from the ends of the pulses and climbs.
+    pub(super) fn hottest(ends: impl Iterator<Item = i32>, value: impl Fn(i32) -> f64) -> (i32, f64) {
+        let mut best = (FIRST_LAG, f64::MIN);
+        let mut second = best;
+        for lag in ends.filter(|l| (FIRST_LAG..=LAST_LAG).contains(l)) {
+            let v = value(lag);
+            if v > best.1 {
+                (second, best) = (best, (lag, v));
+            } else if v > second.1 {
+                second = (lag, v);
+            }
+        }
+        let climb = |from: (i32, f64)| {
+            let (mut lag, mut top) = from;
+            for step in [8, 3, 1] {
+                loop {
+                    let next = lag + step;
+                    let v = if next <= LAST_LAG { value(next) } else { f64::MIN };
+                    if v <= top {
+                        break;
+                    }
+                    (lag, top) = (next, v);
+                }
+            }
+            (lag, top)
+        };
+        let a = climb(best);
+        // A lower peak seldom overtakes by what conduction adds later.
+        if second.1 > 0.9 * best.1 {
+            let b = climb(second);
+            if b.1 > a.1 {
+                return b;
+            }
+        }
+        a
     }
 }

@@ -1,6 +1,6 @@
 //! The reference: outlines of marks from the temperature history of a whole pulse train.
 
-use super::kernel::{Kernel, LAGS, SIDE_STEP, SIDES};
+use super::kernel::{Kernel, SIDE_STEP, SIDES};
 use super::strategy::{SLOTS, Strategy};
 use super::{WritePower, crossing};
 
@@ -42,28 +42,24 @@ impl<'k> Train<'k> {
         Self { kernel, power, pulses }
     }
 
-    /// Rise in K at a place (slots) and time (slots), `side` steps from the middle of the track.
-    fn rise(&self, place: i32, l: usize, side: usize) -> f64 {
-        let now = place + Kernel::lag(l);
-        let old = now - self.kernel.memory();
-        let first = self.pulses.partition_point(|p| p.1 <= old);
-        let mut sum = 0.0;
-        for &(s, e) in &self.pulses[first..] {
-            if s >= now {
-                break;
-            }
-            let k = |t: i32| f64::from(self.kernel.sum_side(side, l, now - t));
-            sum += k(s) - k(e);
-        }
-        (self.power.peak - self.power.bias) * sum
-            + self.power.bias * (f64::from(self.kernel.sum_side(side, l, self.kernel.memory())))
-    }
-
-    /// Highest rise in K that a place (slots of T/32 along the track) ever sees.
+    /// Highest rise in K that a place (slots of T/32 along the track, `side` steps of 50 nm beside
+    /// its middle) ever sees.
     #[must_use]
     pub fn peak_rise(&self, place: i32, side: usize) -> f64 {
-        let rise: [f64; LAGS] = core::array::from_fn(|l| self.rise(place, l, side));
-        vertex(&rise).1
+        let pulse = self.power.peak - self.power.bias;
+        let value = |lag: i32| {
+            let now = place + lag;
+            let old = now - self.kernel.memory();
+            let first = self.pulses.partition_point(|p| p.1 <= old);
+            let last = self.pulses.partition_point(|p| p.0 < now);
+            let ages = self.pulses[first..last.max(first)].iter().map(|&(s, e)| (now - s, now - e));
+            pulse * f64::from(self.kernel.rise(side, lag, ages))
+                + self.power.bias * f64::from(self.kernel.steady(side, lag))
+        };
+        let near = self.pulses.partition_point(|p| p.1 < place - 4 * SLOTS);
+        let ends = self.pulses[near..].iter().map(|p| p.1 - place).take_while(|&lag| lag < 8 * SLOTS);
+        // Also at even times: the bias alone has no pulse ends.
+        Kernel::hottest(ends.chain((-96..256).step_by(16)), value).1
     }
 
     /// Outlines of all marks at the threshold rise `threshold` (K). A mark that did not form, or
@@ -108,25 +104,4 @@ impl<'k> Train<'k> {
         }
         out
     }
-}
-
-/// Position (in samples) and height of the highest point of a curve: a parabola through the
-/// highest sample and its neighbours.
-pub(super) fn vertex(y: &[f64]) -> (f64, f64) {
-    let mut i = 0;
-    for (j, v) in y.iter().enumerate() {
-        if *v > y[i] {
-            i = j;
-        }
-    }
-    if i == 0 || i + 1 == y.len() {
-        return (i as f64, y[i]);
-    }
-    let (a, b, c) = (y[i - 1], y[i], y[i + 1]);
-    let curve = a - 2.0 * b + c;
-    if curve >= 0.0 {
-        return (i as f64, b);
-    }
-    let d = 0.5 * (a - c) / curve;
-    (i as f64 + d, b - 0.25 * (a - c) * d)
 }

@@ -1,0 +1,101 @@
+//! How fast the physics is: medians of repeated runs on one core, printed as a list.
+//!
+//! `cargo bench -p disc-hal-sim --bench physics`
+
+use core::hint::black_box;
+use disc_hal_sim::complex::c64;
+use disc_hal_sim::dual_layer::{DualLayer, recommended, writing};
+use disc_hal_sim::heat::{Mesh, Resolution, Solver, deposit_gaussian};
+use disc_hal_sim::optics::{Film, Polarisation, Stack};
+use disc_hal_sim::writing::{CHANNEL_PERIOD, EdgeTable, Kernel, RUNS, VELOCITY};
+use std::time::Instant;
+
+/// Median time in seconds of `repeats` runs.
+fn median(repeats: usize, mut f: impl FnMut()) -> f64 {
+    f();
+    let mut t: Vec<f64> = (0..repeats)
+        .map(|_| {
+            let start = Instant::now();
+            f();
+            start.elapsed().as_secs_f64()
+        })
+        .collect();
+    t.sort_by(f64::total_cmp);
+    t[t.len() / 2]
+}
+
+fn main() {
+    let film = |re: f64, im: f64, nm: f64| Film { index: c64(re, im), thickness: nm * 1e-9 };
+    let films = vec![film(2.1, 0.0, 80.0), film(4.2, 1.9, 20.0), film(2.1, 0.0, 20.0), film(0.06, 4.2, 120.0)];
+    let mut stack = Stack::new(1.58, films, c64(1.58, 0.0)).expect("physical films");
+    const EVALUATIONS: usize = 20_000;
+    let t = median(21, || {
+        let mut sum = 0.0;
+        for i in 0..EVALUATIONS {
+            stack.set_thickness(1, 20e-9 + i as f64 * 1e-13);
+            sum += stack.normal(black_box(650e-9)).reflectance;
+        }
+        black_box(sum);
+    });
+    println!("film stack, 4 films, normal incidence, r and t  {:8.1} ns per evaluation", t / EVALUATIONS as f64 * 1e9);
+    let t = median(11, || {
+        let mut sum = 0.0;
+        for i in 0..EVALUATIONS {
+            sum += stack.at_angle(650e-9, black_box(i as f64 * 1e-5), Polarisation::P).reflectance;
+        }
+        black_box(sum);
+    });
+    println!("film stack, 4 films, any angle                  {:8.1} ns per evaluation", t / EVALUATIONS as f64 * 1e9);
+
+    let medium = DualLayer::standard();
+    let x = medium.cross_track(0.65);
+    let heat = writing(&medium, 1).expect("physical films");
+    let mesh = Mesh::new(&heat.body, &Resolution::STANDARD);
+    let cells = mesh.rows() * mesh.columns();
+    let mut solver = Solver::new(&heat.body, mesh);
+    deposit_gaussian(&mut solver, &heat.body, &heat.deposits, x.spot_radius);
+    let (whole, half) = (solver.factors(1e-10), solver.factors(0.5e-10));
+    let t = median(51, || solver.step_euler(&whole));
+    println!("r-z heat, {cells} cells, one implicit step         {:8.2} ns per cell and step", t / cells as f64 * 1e9);
+    let t = median(31, || solver.step(&whole, &half));
+    println!("r-z heat, extrapolated step (three of them)     {:8.2} ns per cell and step", t / cells as f64 * 1e9);
+    let t = median(5, || {
+        black_box(heat.response(x.spot_radius, &Resolution::STANDARD));
+    });
+    println!("impulse response, 3.2 us                        {:8.1} ms", t * 1e3);
+    let g = heat.response(x.spot_radius, &Resolution::STANDARD);
+    let t = median(5, || {
+        black_box(Kernel::new(&g, VELOCITY, CHANNEL_PERIOD));
+    });
+    println!("kernel for one velocity, all cores              {:8.1} ms", t * 1e3);
+    let kernel = Kernel::new(&g, VELOCITY, CHANNEL_PERIOD);
+    let (strategy, power) = recommended(1);
+    let t = median(5, || {
+        black_box(EdgeTable::new(&kernel, &strategy));
+    });
+    println!("edge table, 4000 patterns, all cores            {:8.1} ms", t * 1e3);
+    let table = EdgeTable::new(&kernel, &strategy);
+    let rise = medium.l1.dye.decomposition - 25.0;
+    let t = median(21, || {
+        black_box(table.solve(black_box(power), rise));
+    });
+    println!("edges for another power                         {:8.1} us", t * 1e6);
+    let solved = table.solve(power, rise);
+    let mut seed = 1u32;
+    let runs: Vec<u8> = (0..131_072)
+        .map(|_| {
+            seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            // Short runs are the common ones.
+            let u = f64::from(seed >> 8) / f64::from(1 << 24);
+            RUNS[(u * u * 9.99) as usize]
+        })
+        .collect();
+    let t = median(21, || {
+        let mut sum = 0.0;
+        for m in solved.marks(&runs).flatten() {
+            sum += m.trail - m.lead;
+        }
+        black_box(sum);
+    });
+    println!("applying the table                              {:8.2} ns per run", t / runs.len() as f64 * 1e9);
+}
