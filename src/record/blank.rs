@@ -4,7 +4,8 @@
 //! by bisection: some twenty short captures for a whole layer.
 
 use super::capture::RECORDED_SWING;
-use super::error::{Problem, RecordError, Stage};
+use super::error::{RecordError, Stage};
+use super::problem::Problem;
 use super::session::Session;
 use crate::format::BLOCK_SECTORS;
 use crate::hal::Address;
@@ -12,8 +13,9 @@ use crate::media::Area;
 
 /// Sectors of an ECC block.
 pub(super) const BLOCK: u32 = BLOCK_SECTORS as u32;
-/// Places of a range that are looked at before it is written.
-const SPOT_CHECKS: u32 = 12;
+/// Intervals at whose ends a range is looked at before it is written: the border
+/// of what is recorded is known by then, this finds what lies beyond it.
+const SPOT_CHECKS: u32 = 4;
 
 impl Session<'_> {
     /// The first sector of the first blank ECC block of a layer's data area;

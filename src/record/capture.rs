@@ -1,8 +1,9 @@
 //! RF samples: streaming them from an address on, and telling blank from recorded.
 
 use super::curves::quantile;
-use super::error::{Problem, RecordError, Stage};
+use super::error::{RecordError, Stage};
 use super::observer::Observer;
+use super::problem::Problem;
 use super::session::{SECTOR_BITS, Session};
 use crate::hal::{Acquisition, Address, ChannelKind, Channels, Hertz, Trigger};
 use crate::signal::{Calibration, ChainConfig, QualityConfig, SignalQuality, analyse};
@@ -107,8 +108,10 @@ impl Session<'_> {
                 // The spot may have passed the address before the trigger was set.
                 Err(Problem::TimedOut { .. }) if delivered == 0 && left > 0 => left -= 1,
                 result => {
-                    self.bench.detector.stop()?;
-                    return result;
+                    let stopped = self.bench.detector.stop();
+                    // What failed first is what is reported.
+                    result?;
+                    return Ok(stopped?);
                 }
             }
         }

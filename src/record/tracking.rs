@@ -5,8 +5,9 @@
 //! Which layer this is, only the address says (its numbers are complements on
 //! the second layer), never the jump that was made.
 
-use super::error::{Problem, RecordError, Stage};
+use super::error::{RecordError, Stage};
 use super::focus::swing;
+use super::problem::Problem;
 use super::session::Session;
 use super::summary::TrackingLock;
 use crate::hal::{Acquisition, Address, ChannelKind, FocusFlags, Polarity, TrackingFlags, TrackingMethod, Trigger};
@@ -41,9 +42,18 @@ impl Session<'_> {
         if self.survey.is_none() {
             self.do_survey()?;
         }
+        let from = self.lock.take().map(|lock| lock.layer);
         self.move_sled()?;
         self.turn(self.medium.velocity)?;
-        // A jump is quicker than a new capture where focus is closed already.
+        // Where focus is closed already, a jump is quicker than a new capture.
+        if let Some(from) = from.filter(|&from| from != layer)
+            && self.focus_locked()?
+            && self.jump_layers((layer as i64 - from as i64).clamp(-100, 100) as i8)?
+            && let Ok(lock) = self.track_on(layer, 0)?
+        {
+            self.lock = Some(lock.clone());
+            return Ok(lock);
+        }
         let mut failure = Problem::FocusFailed { attempts: 0 };
         for attempt in 0..2 * (self.options.retries + 1) {
             self.bench.tracking.release()?;

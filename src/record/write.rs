@@ -3,7 +3,8 @@
 use std::collections::VecDeque;
 
 use super::blank::BLOCK;
-use super::error::{Problem, RecordError, Stage, Written};
+use super::error::{RecordError, Stage, Written};
+use super::problem::Problem;
 use super::session::{SECTOR_BITS, Session};
 use super::shots::{RunStream, ShotRuns};
 use crate::format::{BLOCK_BYTES, BlockReader, Psn, SectorId};
@@ -13,6 +14,8 @@ use crate::hal::{
 
 /// Longest until the trigger of a shot comes.
 const TRIGGER_MS: u64 = 3_000;
+/// Places tried for a file whose place is free to choose.
+const PLACES: u32 = 8;
 /// Channel bits of an ECC block.
 const BLOCK_BITS: u64 = SECTOR_BITS * BLOCK as u64;
 
@@ -48,6 +51,9 @@ struct Flying {
     id: ShotId,
     runs: Vec<u8>,
     fed: usize,
+    /// Whether it was fired, and where its trigger is.
+    fired: bool,
+    border: Address,
     /// Channel bits from the start of the write to its start, and its length.
     start: u64,
     length: u64,
@@ -111,30 +117,39 @@ impl Session<'_> {
         }
         let free = self.free_block(layer, area, BLOCK)?;
         // At the start of the area the run-in lies before it.
-        let next = if free == area.first { free } else { free.saturating_add(BLOCK) };
+        let mut next = if free == area.first { free } else { free.saturating_add(BLOCK) };
+        let mut recorded_to = free;
+        for _ in 0..PLACES {
+            let place = Extent { first: address.unwrap_or(Address(next)), blocks };
+            self.address = Some(place.first);
+            let left = (u64::from(area.last) + 1).saturating_sub(u64::from(place.first.0));
+            let needed = u64::from(blocks) * u64::from(BLOCK);
+            let too_early = recorded_to != area.first && place.run_in().0 < recorded_to;
+            if needed > left && !too_early {
+                return Err(Problem::LayerFull { needed, free: left, area });
+            }
+            // The run-out may lie in the lead-out, which nobody has written yet.
+            let end = (place.last().0 + 1).min(area.last);
+            let found = if too_early { None } else { self.recorded_within(place.run_in().0, end)? };
+            self.address = Some(place.first);
+            if let Some(at) = found {
+                // What an earlier write left before it was stopped, in its run-in say.
+                recorded_to = at + BLOCK;
+                next = at + 2 * BLOCK;
+            } else if !too_early {
+                return Ok(place);
+            }
+            if address.is_some() {
+                break;
+            }
+        }
         let place = Extent { first: address.unwrap_or(Address(next)), blocks };
-        self.address = Some(place.first);
-        let left = (u64::from(area.last) + 1).saturating_sub(u64::from(place.first.0));
-        let recorded = |at: u32| Problem::AlreadyRecorded {
+        Err(Problem::AlreadyRecorded {
             first: place.run_in(),
             last: place.last(),
-            recorded: Address(at),
+            recorded: Address(recorded_to - 1),
             next_free: Address(next),
-        };
-        if free != area.first && place.run_in().0 < free {
-            return Err(recorded(free - 1));
-        }
-        let needed = u64::from(blocks) * u64::from(BLOCK);
-        if needed > left {
-            return Err(Problem::LayerFull { needed, free: left, area });
-        }
-        // The run-out may lie in the lead-out, which nobody has written yet.
-        let end = (place.last().0 + 1).min(area.last);
-        if let Some(at) = self.recorded_within(place.run_in().0, end)? {
-            return Err(recorded(at));
-        }
-        self.address = Some(place.first);
-        Ok(place)
+        })
     }
 
     /// Blocks that one shot may have by its energy.
@@ -205,6 +220,7 @@ impl Session<'_> {
             let budget_ms = TRIGGER_MS + 2000 * length / u64::from(self.medium.channel_clock.0.max(1));
             let outcome = self.wait("the end of the shot", budget_ms, 500, |s| {
                 s.feed(flying)?;
+                s.fire(flying)?;
                 let Some(front) = flying.front() else { return Ok(None) };
                 let outcome = s.bench.lasers.outcome(front.id)?;
                 if let Outcome::Running { at } = outcome {
@@ -225,7 +241,7 @@ impl Session<'_> {
         }
     }
 
-    /// Begins, feeds, arms and fires one shot.
+    /// Begins one shot, feeds it what its buffer takes, arms and fires it.
     fn launch(
         &mut self,
         first: Address,
@@ -244,22 +260,16 @@ impl Session<'_> {
             energy_max.min(self.bench.lasers.spec().energy_max),
         );
         // At most a mark's length, over which the groove's clock is the nominal one.
-        let delay = u128::from(shot.delay) * 1_000_000_000_000 / u128::from(clock.0.max(1));
+        // Rounded up: never before the end of the shot in front.
+        let delay = (u128::from(shot.delay) * 1_000_000_000_000).div_ceil(u128::from(clock.0.max(1)));
         if let Some(spot) = plan.spots.first_mut() {
             spot.delay = Picoseconds(delay as i64);
         }
         let id = self.bench.lasers.begin(&plan)?;
         let start = shot.border + shot.delay;
-        flying.push_back(Flying { id, runs: shot.runs, fed: 0, start, length: shot.length });
+        flying.push_back(Flying { id, runs: shot.runs, fed: 0, fired: false, border, start, length: shot.length });
         self.feed(flying)?;
-        // A shot behind another one has its address ahead; the first must be sought,
-        // and the spot moves on while we talk: nothing comes between.
-        if flying.len() == 1 {
-            self.seek(border)?;
-        }
-        let token = self.bench.lasers.arm(id)?;
-        self.bench.lasers.fire(token)?;
-        Ok(())
+        self.fire(flying)
     }
 
     /// Feeds what the buffers take.
@@ -268,11 +278,28 @@ impl Session<'_> {
             while let Some(rest) = shot.runs.get(shot.fed..).filter(|r| !r.is_empty()) {
                 let taken = self.bench.lasers.feed(shot.id, self.source, rest)?;
                 if taken == 0 {
-                    // The one behind may not overtake.
-                    return Ok(());
+                    break;
                 }
                 shot.fed += taken.min(rest.len());
             }
+        }
+        Ok(())
+    }
+
+    /// Arms and fires what has been fed and wasn't fired yet.
+    fn fire(&mut self, flying: &mut VecDeque<Flying>) -> Result<(), Problem> {
+        for (behind, shot) in flying.iter_mut().enumerate() {
+            if shot.fired || shot.fed == 0 {
+                continue;
+            }
+            // A shot behind another one has its address ahead; the first must be
+            // sought, and the spot moves on while we talk: nothing comes between.
+            if behind == 0 {
+                self.seek(shot.border)?;
+            }
+            let token = self.bench.lasers.arm(shot.id)?;
+            self.bench.lasers.fire(token)?;
+            shot.fired = true;
         }
         Ok(())
     }

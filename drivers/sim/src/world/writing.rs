@@ -88,6 +88,10 @@ impl World {
                     Trigger::Address(address) => Spiral::start_of(address),
                     _ => return,
                 };
+                // Its spot may begin later than the trigger: a shot that follows another
+                // one leaves it the end of its last mark. The clock counts whole channel bits.
+                let delay = shot.plan.spots.first().map_or(0.0, |s| s.delay.0 as f64 * 1e-12);
+                let start = start + (delay * f64::from(shot.plan.clock.nominal().0)).round();
                 if !(from..=self.spot.bits).contains(&start) {
                     return;
                 }
