@@ -38,7 +38,10 @@ fn pick(rng: &mut ChaCha8Rng, n: usize, below: usize) -> Vec<usize> {
 #[test]
 fn golden_vectors() {
     let main = golden();
-    assert_eq!(hex(&Sha256::digest(&main[..])), "3dadfccb8d297f5301391a1928adf9020572014b69f78b2f031f34da450b6ff2");
+    assert_eq!(
+        hex(&Sha256::digest(&main[..])),
+        "3dadfccb8d297f5301391a1928adf9020572014b69f78b2f031f34da450b6ff2"
+    );
     let frames: Vec<u8> = (0..16)
         .flat_map(|i| {
             let id = first().at(Psn::DATA_START.plus(i));
@@ -47,19 +50,26 @@ fn golden_vectors() {
         .collect();
     assert_eq!(hex(&frames[..6]), "000300001112");
     assert_eq!(hex(&frames[2060..2064]), "e3b9bab3");
-    assert_eq!(hex(&Sha256::digest(&frames)), "d9d2bcc5f3311b2b1309753f424428fbe854b63a9e087d33efb24c3542e47585");
+    assert_eq!(
+        hex(&Sha256::digest(&frames)),
+        "d9d2bcc5f3311b2b1309753f424428fbe854b63a9e087d33efb24c3542e47585"
+    );
     let block = EccBlock::encode(first(), &main);
     assert!(block.is_clean());
     assert_eq!(hex(&block.rows()[0][172..]), "f7a79b9cad151c67f530");
     let recorded: Vec<u8> = block.recorded().flatten().copied().collect();
     assert_eq!(recorded.len(), RECORDED_BYTES);
-    assert_eq!(hex(&Sha256::digest(&recorded)), "6b2e92a31914c831f7a8146eafe90b9fa3ead761dfd5a07730d8561fa33ab71c");
+    assert_eq!(
+        hex(&Sha256::digest(&recorded)),
+        "6b2e92a31914c831f7a8146eafe90b9fa3ead761dfd5a07730d8561fa33ab71c"
+    );
 }
 
 #[test]
 fn a_clean_block_needs_no_correction() {
     let main = golden();
-    let answer = EccBlock::encode(first(), &main).decode(&Erasures::new(), &DecodeOptions::default());
+    let answer =
+        EccBlock::encode(first(), &main).decode(&Erasures::new(), &DecodeOptions::default());
     assert_eq!(answer.data, main);
     assert!(answer.report.is_good());
     assert_eq!(answer.report.pi_error_rows(), 0);
@@ -166,7 +176,10 @@ fn what_cannot_be_corrected_is_never_returned_as_good() {
             }
         }
     }
-    assert!(lost > 1500, "the damage was too small to mean anything: {lost}");
+    assert!(
+        lost > 1500,
+        "the damage was too small to mean anything: {lost}"
+    );
 }
 
 /// Largest |digital sum value| anywhere in a stream, to the channel bit.
@@ -210,9 +223,17 @@ fn runs_keep_their_limits_and_the_dsv_is_bounded() {
         })
         .collect();
     assert_eq!(marks.len(), blocks as usize * 416);
-    assert!(marks.iter().enumerate().all(|(n, &m)| m == 28 + 1488 * n as u64));
+    assert!(
+        marks
+            .iter()
+            .enumerate()
+            .all(|(n, &m)| m == 28 + 1488 * n as u64)
+    );
     let peak = peak_dsv(&runs);
-    println!("largest |DSV| over {} MB: {peak}", blocks * 32768 / 1_000_000);
+    println!(
+        "largest |DSV| over {} MB: {peak}",
+        blocks * 32768 / 1_000_000
+    );
     assert!(peak < 400, "{peak}");
 }
 
@@ -254,7 +275,10 @@ fn good_sectors(blocks: &[DecodedBlock], mains: &[Box<[u8; BLOCK_BYTES]>]) -> us
         for i in 0..BLOCK_SECTORS {
             if let Ok(data) = block.sector(i) {
                 let n = (block.first.value() - Psn::DATA_START.value()) as usize / 16;
-                assert!(data == &mains[n][2048 * i..][..2048], "wrong data in block {n}");
+                assert!(
+                    data == &mains[n][2048 * i..][..2048],
+                    "wrong data in block {n}"
+                );
                 good += 1;
             }
         }
@@ -289,7 +313,11 @@ fn a_stream_may_start_anywhere() {
         let good = good_sectors(&blocks, &mains);
         // At most what was cut off is missing, and a sector.
         let cut = 48 * start / runs.len() + 3;
-        assert!(good + cut >= 48, "start {start} of {}: {good} good", runs.len());
+        assert!(
+            good + cut >= 48,
+            "start {start} of {}: {good} good",
+            runs.len()
+        );
     }
 }
 
@@ -307,7 +335,9 @@ fn slips_gaps_and_wrong_runs_cost_no_sector() {
                 0 => bad[at] = bad[at].saturating_add(rng.random_range(1..4)),
                 1 => bad[at] = bad[at].saturating_sub(rng.random_range(1..3)).max(1),
                 // A burst of nonsense.
-                2 => bad[at..at + 60].iter_mut().for_each(|r| *r = rng.random_range(1..16)),
+                2 => bad[at..at + 60]
+                    .iter_mut()
+                    .for_each(|r| *r = rng.random_range(1..16)),
                 // The clock is lost, and some channel bits with it.
                 3 => {
                     let n = rng.random_range(1..400);
@@ -325,7 +355,12 @@ fn slips_gaps_and_wrong_runs_cost_no_sector() {
         blocks.extend(decoder.finish());
         slips += decoder.stats().slips;
         let good = good_sectors(&blocks, &mains);
-        assert_eq!((blocks.len(), good), (4, 64), "round {round}: {:?}", decoder.stats());
+        assert_eq!(
+            (blocks.len(), good),
+            (4, 64),
+            "round {round}: {:?}",
+            decoder.stats()
+        );
     }
     assert!(slips > 20, "{slips}");
 }
@@ -393,13 +428,19 @@ fn blocks_without_a_readable_id_are_counted_on() {
 /// `bits` from bit `offset` on.
 fn shifted(bits: &[u8], offset: usize) -> Vec<u8> {
     let (bytes, bit) = (offset / 8, offset % 8);
-    bits[bytes..].windows(2).map(|w| (u16::from_be_bytes([w[0], w[1]]) << bit >> 8) as u8).collect()
+    bits[bytes..]
+        .windows(2)
+        .map(|w| (u16::from_be_bytes([w[0], w[1]]) << bit >> 8) as u8)
+        .collect()
 }
 
 #[test]
 fn bit_files_come_back_from_any_bit_and_as_levels() {
     let rng = &mut ChaCha8Rng::seed_from_u64(40);
-    let options = BitFileOptions { run_in: 30, ..BitFileOptions::default() };
+    let options = BitFileOptions {
+        run_in: 30,
+        ..BitFileOptions::default()
+    };
     for length in [0, 1, 30_000, 32_768, 100_000] {
         let mut file = vec![0u8; length];
         rng.fill(&mut file[..]);
@@ -410,7 +451,11 @@ fn bit_files_come_back_from_any_bit_and_as_levels() {
         for _ in 0..4 {
             let offset = rng.random_range(0..28 * 1488);
             for form in [&bits, &levels, &inverted] {
-                assert_eq!(decode_bits(&shifted(form, offset)).unwrap(), file, "{offset}");
+                assert_eq!(
+                    decode_bits(&shifted(form, offset)).unwrap(),
+                    file,
+                    "{offset}"
+                );
             }
         }
         let mut damaged = bits.clone();
@@ -443,7 +488,13 @@ fn bit_files_name_what_is_lost() {
     let mut short = bits.clone();
     short.drain(sector * 16 + 1488..sector * 32 + 1488);
     let expected = Psn::new(0x30010);
-    assert_eq!(decode_bits(&short), Err(BitFileError::Order { expected, found: Psn::new(0x30020) }));
+    assert_eq!(
+        decode_bits(&short),
+        Err(BitFileError::Order {
+            expected,
+            found: Psn::new(0x30020)
+        })
+    );
 }
 
 #[test]
@@ -455,11 +506,121 @@ fn no_bytes_make_the_decoder_panic() {
         match round % 4 {
             0 => {}
             1 => runs.iter_mut().for_each(|r| *r %= 15),
-            2 => runs.iter_mut().for_each(|r| *r = if *r < 100 { 14 } else { 4 }),
+            2 => runs
+                .iter_mut()
+                .for_each(|r| *r = if *r < 100 { 14 } else { 4 }),
             _ => runs.fill(round as u8),
         }
         for block in decode_in_pieces(rng, &runs) {
             assert!(!block.is_good());
         }
+    }
+}
+
+#[test]
+fn more_errors_than_a_row_can_bear_are_left_to_the_columns() {
+    let rng = &mut ChaCha8Rng::seed_from_u64(14);
+    let main = random_main(rng);
+    let block = EccBlock::encode(first(), &main);
+    for n in [6, 7, 8] {
+        for _ in 0..60 {
+            let mut bad = block.clone();
+            for row in bad.rows_mut() {
+                for c in pick(rng, n, ROW_BYTES) {
+                    row[c] ^= rng.random_range(1..=255u8);
+                }
+            }
+            let answer = bad.decode(&Erasures::new(), &DecodeOptions::default());
+            assert!(answer.report.is_good() && answer.data == main);
+            assert!(answer.report.pi_errors.iter().all(|&e| usize::from(e) == n));
+        }
+    }
+}
+
+#[test]
+fn missing_frames_are_filled_in() {
+    // Half rows here and there, more than 16 rows in all: only the flags of the single
+    // bytes say what is missing.
+    let rng = &mut ChaCha8Rng::seed_from_u64(15);
+    let main = random_main(rng);
+    let block = EccBlock::encode(first(), &main);
+    let mut bad = block.clone();
+    let mut erasures = Erasures::new();
+    for (n, r) in pick(rng, 32, ROWS).into_iter().enumerate() {
+        for c in 91 * (n % 2)..91 * (n % 2) + 91 {
+            bad.rows_mut()[r][c] = 0;
+            erasures.mark(r, c);
+        }
+    }
+    let answer = bad.decode(&erasures, &DecodeOptions::default());
+    assert!(answer.report.is_good() && answer.data == main);
+    assert_eq!(answer.report.pi_failures(), 32);
+}
+
+#[test]
+fn nothing_at_all_is_not_a_good_block() {
+    // All zeros is a codeword of both codes.
+    let answer = EccBlock::default().decode(&Erasures::new(), &DecodeOptions::default());
+    assert!(answer.report.sectors.iter().all(Result::is_err));
+}
+
+#[test]
+fn blocks_may_come_in_any_order_and_twice() {
+    let rng = &mut ChaCha8Rng::seed_from_u64(36);
+    let order = [0x30000, 0x31000, 0x30000, 0x30000, 0x30010, 0xfcfff0];
+    let mains: Vec<_> = order.iter().map(|_| random_main(rng)).collect();
+    for gaps in [false, true] {
+        let mut runs = Vec::new();
+        let mut encoder = Encoder::new();
+        for (&psn, main) in order.iter().zip(&mains) {
+            let id = SectorId {
+                layer: u8::from(psn > 0x800000),
+                low_reflectivity: true,
+                ..SectorId::new(Psn::new(psn))
+            };
+            encoder.run_in(if gaps { 4 } else { 0 }, &mut runs);
+            encoder.block(id, main, &mut runs);
+            if gaps {
+                encoder.run_out(4, &mut runs);
+                encoder.finish(&mut runs);
+                runs.push(0);
+            }
+        }
+        encoder.run_out(1, &mut runs);
+        encoder.finish(&mut runs);
+        let blocks = decode_in_pieces(rng, &runs);
+        let found: Vec<u32> = blocks.iter().map(|b| b.first.value()).collect();
+        assert_eq!(found, order, "gaps: {gaps}");
+        for (block, main) in blocks.iter().zip(&mains) {
+            assert!(block.is_good() && block.data == *main);
+            let id = block.id.unwrap();
+            assert_eq!((id.psn, id.low_reflectivity), (block.first, true));
+            assert_eq!(id.layer == 1, block.first.value() > 0x800000);
+        }
+    }
+}
+
+#[test]
+fn lost_and_doubled_stretches_cost_no_sector() {
+    // Up to some sync frames at a time, so that the count of frames is at stake too.
+    for seed in 100..300 {
+        let rng = &mut ChaCha8Rng::seed_from_u64(seed);
+        let (mut runs, mains) = stream(rng, 3);
+        for _ in 0..rng.random_range(1..8) {
+            let at = rng.random_range(4000..runs.len() - 20_000);
+            let n = rng.random_range(1..900);
+            match rng.random_range(0..4) {
+                0 => runs[at..at + n].fill_with(|| rng.random_range(1..16)),
+                1 => drop(runs.splice(at..at + n, [0])),
+                2 => drop(runs.splice(at..at + n, [])),
+                _ => {
+                    let again = runs[at..at + n].to_vec();
+                    runs.splice(at..at, again);
+                }
+            }
+        }
+        let blocks = decode_in_pieces(rng, &runs);
+        let good = good_sectors(&blocks, &mains);
+        assert_eq!((blocks.len(), good), (3, 48), "seed {seed}");
     }
 }

@@ -77,7 +77,12 @@ impl OpenBlock {
         fitting.copied().max_by_key(|&psn| votes(psn))
     }
 
-    pub(crate) fn decode(mut self, fallback: Psn, mut number_read: bool, options: &DecodeOptions) -> DecodedBlock {
+    pub(crate) fn decode(
+        mut self,
+        fallback: Psn,
+        mut number_read: bool,
+        options: &DecodeOptions,
+    ) -> DecodedBlock {
         let mut erasures = Erasures::new();
         let mut erased = 0;
         for (place, &bad) in self.bad.iter().enumerate().filter(|(_, b)| **b != 0) {
@@ -105,7 +110,17 @@ impl OpenBlock {
             }
         }
         report.first = Some(first);
-        let id = good.and_then(|i| report.sectors[i].ok()).map(|id| id.at(first));
-        DecodedBlock { first, number_read, id, data, report, frames, erased }
+        let id = good
+            .and_then(|i| report.sectors[i].ok())
+            .map(|id| id.at(first));
+        DecodedBlock {
+            first,
+            number_read,
+            id,
+            data,
+            report,
+            frames,
+            erased,
+        }
     }
 }

@@ -6,6 +6,7 @@
 use std::collections::VecDeque;
 
 use super::assembly::{BLOCK_FRAMES, frame_id};
+use super::decoder::{DOUBTS, JURY, is_right};
 use super::ecc::BLOCK_SECTORS;
 use super::framer::Frame;
 use super::sector::Psn;
@@ -65,7 +66,9 @@ impl Chain {
             }
             _ => 0,
         };
-        let mut order: Vec<(u32, usize)> = (0..SECTOR_FRAMES).map(|p| (self.votes[p] + bonus(p), p)).collect();
+        let mut order: Vec<(u32, usize)> = (0..SECTOR_FRAMES)
+            .map(|p| (self.votes[p] + bonus(p), p))
+            .collect();
         order.sort_unstable();
         let (best, second) = (order[SECTOR_FRAMES - 1], order[SECTOR_FRAMES - 2]);
         (best.0 > second.0).then_some((best.1, best.0 - second.0))
@@ -79,11 +82,38 @@ impl Chain {
         for n in (start..self.waiting.len()).step_by(SECTOR_FRAMES) {
             if let Some(id) = frame_id(&self.waiting[n]) {
                 let sector = (phase + n) / SECTOR_FRAMES;
-                votes[(id.psn.place() + BLOCK_SECTORS - sector % BLOCK_SECTORS) % BLOCK_SECTORS] += 1;
+                votes[(id.psn.place() + BLOCK_SECTORS - sector % BLOCK_SECTORS) % BLOCK_SECTORS] +=
+                    1;
                 ids.push((n, id.psn));
             }
         }
         (votes, ids)
+    }
+
+    /// The waiting frame from which on the sync codes contradict the place of those
+    /// before: frames were lost or gained there.
+    pub(crate) fn turning_point(&self) -> Option<usize> {
+        let length = self.waiting.len();
+        if length < 2 * JURY {
+            return None;
+        }
+        let (phase, lead) = self.phase()?;
+        let wrong = |n: &usize| is_right((phase + n) as u64, &self.waiting[*n]) == Some(false);
+        let latest = length - JURY..length;
+        let doubts = latest.clone().filter(wrong).count();
+        if lead < 4 || doubts < DOUBTS {
+            return None;
+        }
+        latest.into_iter().find(wrong)
+    }
+
+    /// Takes away the waiting frames from `at` on.
+    pub(crate) fn split_off(&mut self, at: usize) -> Vec<Frame> {
+        let rest = self.waiting.split_off(at);
+        let kept = core::mem::take(&mut self.waiting);
+        self.votes = [0; SECTOR_FRAMES];
+        kept.into_iter().for_each(|frame| self.add(frame));
+        rest
     }
 
     /// Whether there is no need to wait for more frames.
@@ -116,7 +146,10 @@ impl Chain {
         let count = about - shift;
         let first = ids
             .iter()
-            .find(|(n, psn)| (count + *n as u64) / SECTOR_FRAMES as u64 % BLOCK_SECTORS as u64 == psn.place() as u64)
+            .find(|(n, psn)| {
+                (count + *n as u64) / SECTOR_FRAMES as u64 % BLOCK_SECTORS as u64
+                    == psn.place() as u64
+            })
             .map(|&(n, psn)| (psn.block_start(), n as u64));
         // Without any ID and anything before, a few frames are nowhere.
         (sector.is_some() || self.expected.is_some() || self.waiting.len() > BLOCK_FRAMES / 2)

@@ -39,22 +39,46 @@ impl Code<PI> for Inner {}
 
 /// The 16 parity rows of `rows`, for every column.
 pub(crate) fn outer_parity(rows: &[[u8; ROW]], out: &mut [[u8; ROW]; PO]) {
-    ARCH.dispatch(
-        #[inline(always)]
-        || divide::<Outer, PO, ROW>(rows, out, ROW),
-    );
+    ARCH.dispatch(OuterParity { rows, out });
 }
 
-/// The PI parity of `rows` (at most 208): parity symbol k of row r in `out[k][r]`.
+/// The PI parity of `rows` (at most 208, a multiple of 8): parity symbol k of row r in
+/// `out[k][r]`.
 pub(crate) fn inner_parity(rows: &[[u8; ROW]], out: &mut [[u8; HEIGHT]; PI]) {
-    let mut turned = [[0u8; HEIGHT]; ROW - PI];
-    ARCH.dispatch(
-        #[inline(always)]
-        || {
-            turn(rows, &mut turned);
-            divide::<Inner, PI, HEIGHT>(&turned, out, rows.len().max(LANES));
-        },
-    );
+    ARCH.dispatch(InnerParity { rows, out });
+}
+
+// Structures, not closures: the call of a closure is a function of its own, which would
+// be compiled for the instruction set of the whole program.
+
+struct OuterParity<'a> {
+    rows: &'a [[u8; ROW]],
+    out: &'a mut [[u8; ROW]; PO],
+}
+
+impl pulp::WithSimd for OuterParity<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: pulp::Simd>(self, _: S) {
+        divide::<Outer, PO, ROW>(self.rows, self.out, ROW);
+    }
+}
+
+struct InnerParity<'a> {
+    rows: &'a [[u8; ROW]],
+    out: &'a mut [[u8; HEIGHT]; PI],
+}
+
+impl pulp::WithSimd for InnerParity<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: pulp::Simd>(self, _: S) {
+        let mut turned = [[0u8; HEIGHT]; ROW - PI];
+        turn(self.rows, &mut turned);
+        divide::<Inner, PI, HEIGHT>(&turned, self.out, self.rows.len().max(LANES));
+    }
 }
 
 /// Transposes the data bytes of `rows`, whose number is a multiple of 8.
@@ -72,9 +96,11 @@ fn turn(rows: &[[u8; ROW]], out: &mut [[u8; HEIGHT]; ROW - PI]) {
                 }
             }
             // 8 x 8 bytes: exchange the off-diagonal halves, quarters, eighths.
-            for (step, shift, mask) in
-                [(4, 32, 0x0000_0000_ffff_ffff), (2, 16, 0x0000_ffff_0000_ffff), (1, 8, 0x00ff_00ff_00ff_00ff)]
-            {
+            for (step, shift, mask) in [
+                (4, 32, 0x0000_0000_ffff_ffff),
+                (2, 16, 0x0000_ffff_0000_ffff),
+                (1, 8, 0x00ff_00ff_00ff_00ff),
+            ] {
                 for k in (0..8usize).filter(|k| k & step == 0) {
                     let (upper, lower) = x.split_at_mut(k + step);
                     for (a, b) in upper[k].iter_mut().zip(&mut lower[0]) {
@@ -86,7 +112,8 @@ fn turn(rows: &[[u8; ROW]], out: &mut [[u8; HEIGHT]; ROW - PI]) {
             }
             for (k, words) in x.iter().enumerate() {
                 for (l, word) in words.iter().enumerate() {
-                    out[at + 8 * l + k][8 * group..8 * group + 8].copy_from_slice(&word.to_le_bytes());
+                    out[at + 8 * l + k][8 * group..8 * group + 8]
+                        .copy_from_slice(&word.to_le_bytes());
                 }
             }
         }
@@ -95,7 +122,11 @@ fn turn(rows: &[[u8; ROW]], out: &mut [[u8; HEIGHT]; ROW - PI]) {
 
 /// Divides the first `width` columns of `rows` by the generator.
 #[inline(always)]
-fn divide<C: Code<R>, const R: usize, const W: usize>(rows: &[[u8; W]], out: &mut [[u8; W]; R], width: usize) {
+fn divide<C: Code<R>, const R: usize, const W: usize>(
+    rows: &[[u8; W]],
+    out: &mut [[u8; W]; R],
+    width: usize,
+) {
     let mut at = 0;
     loop {
         // The last vector overlaps the one before.
@@ -112,11 +143,17 @@ fn divide<C: Code<R>, const R: usize, const W: usize>(rows: &[[u8; W]], out: &mu
 }
 
 #[inline(always)]
-fn divide_lanes<C: Code<R>, const R: usize, const W: usize>(rows: &[[u8; W]], at: usize) -> [[u8; LANES]; R] {
+fn divide_lanes<C: Code<R>, const R: usize, const W: usize>(
+    rows: &[[u8; W]],
+    at: usize,
+) -> [[u8; LANES]; R] {
     let mut parity = [[0u8; LANES]; R];
     for row in rows {
         let mut f = [[0u8; LANES]; 8];
-        for (f0, (&b, &p)) in f[0].iter_mut().zip(row[at..at + LANES].iter().zip(&parity[0])) {
+        for (f0, (&b, &p)) in f[0]
+            .iter_mut()
+            .zip(row[at..at + LANES].iter().zip(&parity[0]))
+        {
             *f0 = b ^ p;
         }
         for b in 1..8 {
@@ -136,7 +173,10 @@ fn divide_lanes<C: Code<R>, const R: usize, const W: usize>(rows: &[[u8; W]], at
 /// One parity symbol further: shift, and add the multiple of the generator whose
 /// leading coefficient is the feedback. `f[b]` is the feedback times alpha^b.
 #[inline(always)]
-fn tap<C: Code<R>, const R: usize, const K: usize>(parity: &mut [[u8; LANES]; R], f: &[[u8; LANES]; 8]) {
+fn tap<C: Code<R>, const R: usize, const K: usize>(
+    parity: &mut [[u8; LANES]; R],
+    f: &[[u8; LANES]; 8],
+) {
     if K >= R {
         return;
     }

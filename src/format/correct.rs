@@ -9,7 +9,7 @@
 
 use super::columns::{PI, PO};
 use super::ecc::{
-    BLOCK_BYTES, BLOCK_SECTORS, DATA_ROWS, EccBlock, PI_CODE, PO_CODE, Pi, ROW_BYTES, ROW_DATA, ROWS, gather,
+    BLOCK_BYTES, BLOCK_SECTORS, EccBlock, PI_CODE, PO_CODE, Pi, ROW_BYTES, ROW_DATA, ROWS, gather,
     sector_psn,
 };
 use super::erasures::Erasures;
@@ -31,17 +31,32 @@ impl EccBlock {
         let mut state = State::new(options);
         let mut score = [0u8; ROWS];
         let received = self.first_pass(erasures, &mut score, &mut state.report);
+        if state.report.pi_failures() > 0 {
+            state.right = Some(Self::default());
+        }
         if !state.check(self) {
+            if state.right.is_none() {
+                // Whatever is good so far is good in this block.
+                state.right = Some(self.clone());
+            }
             state.search(self, erasures, &mut score);
         }
         if let Some(received) = received {
             state.count_failed(&received);
         }
-        Corrected { data: state.data, report: state.report }
+        Corrected {
+            data: state.data,
+            report: state.report,
+        }
     }
 
     /// PI over all rows; gives a copy of what was received if anything was wrong.
-    fn first_pass(&mut self, erasures: &Erasures, score: &mut [u8; ROWS], report: &mut EccReport) -> Option<Self> {
+    fn first_pass(
+        &mut self,
+        erasures: &Erasures,
+        score: &mut [u8; ROWS],
+        report: &mut EccReport,
+    ) -> Option<Self> {
         let rests = self.row_remainders();
         let mut received: Option<Self> = None;
         let mut erased = Vec::new();
@@ -85,7 +100,11 @@ fn correct_row(row: &mut [u8; ROW_BYTES], rest: u128, erased: &[u8]) -> Option<(
     for (place, value) in found.iter() {
         row[place] ^= value;
         changed += u8::from(value != 0);
-        used += if erased.contains(&(place as u8)) { 1 } else { 2 };
+        used += if erased.contains(&(place as u8)) {
+            1
+        } else {
+            2
+        };
     }
     Some((changed, used.min(PI as u8)))
 }
@@ -100,7 +119,11 @@ enum Bad {
 
 impl Bad {
     fn of(rows: Vec<u8>) -> Self {
-        if rows.len() <= PO { Self::Rows(rows) } else { Self::Bytes }
+        if rows.len() <= PO {
+            Self::Rows(rows)
+        } else {
+            Self::Bytes
+        }
     }
 }
 
@@ -110,8 +133,8 @@ struct State {
     first: Option<Psn>,
     data: Box<[u8; BLOCK_BYTES]>,
     report: EccReport,
-    /// Rows of sectors that are good already.
-    trusted: Box<[Option<[u8; ROW_DATA]>; DATA_ROWS]>,
+    /// The frames of good sectors, if they may be needed.
+    right: Option<EccBlock>,
 }
 
 impl State {
@@ -121,7 +144,10 @@ impl State {
             turns: options.turns,
             suspect: options.suspect,
             first: options.first,
-            data: vec![0; BLOCK_BYTES].into_boxed_slice().try_into().expect("the size is equal"),
+            data: vec![0; BLOCK_BYTES]
+                .into_boxed_slice()
+                .try_into()
+                .expect("the size is equal"),
             report: EccReport {
                 pi_errors: [0; ROWS],
                 pi_failed: [false; ROWS],
@@ -130,7 +156,7 @@ impl State {
                 first: None,
                 sectors: core::array::from_fn(|i| Err(SectorError::Id(sector_psn(unread, i)))),
             },
-            trusted: Box::new([None; DATA_ROWS]),
+            right: None,
         }
     }
 
@@ -151,8 +177,8 @@ impl State {
                 // From here on all must agree with this number.
                 self.first = Some(first);
                 self.data[SECTOR_BYTES * i..][..SECTOR_BYTES].copy_from_slice(main_data(&frame));
-                for r in 12 * i..12 * i + 12 {
-                    self.trusted[r] = block.rows()[r].first_chunk().copied();
+                if let Some(right) = &mut self.right {
+                    right.put_frame(i, &block.frame(i));
                 }
             }
         }
@@ -179,7 +205,9 @@ impl State {
         }
         let failed = at_least(score, FAILED);
         if failed.len() < PO {
-            let mut suspects: Vec<usize> = (0..ROWS).filter(|&r| (8..FAILED).contains(&score[r])).collect();
+            let mut suspects: Vec<usize> = (0..ROWS)
+                .filter(|&r| (8..FAILED).contains(&score[r]))
+                .collect();
             suspects.sort_by_key(|&r| core::cmp::Reverse(score[r]));
             for r in suspects.into_iter().take(MAX_SUSPECTS) {
                 let mut bad = failed.clone();
@@ -189,36 +217,45 @@ impl State {
                 }
             }
         }
-        if last <= PO {
-            self.attempt(base, erasures, score, Bad::Bytes, FAILED);
-        }
+        // With 16 rows counted as bad the columns cannot object to a wrong one among the
+        // others: count on what is flagged only, then on nothing.
+        self.attempt(base, erasures, score, Bad::Bytes, FAILED + 1);
     }
 
     /// Puts the rows of good sectors into the starting point of later attempts.
     fn trust(&self, base: &mut EccBlock, score: &mut [u8; ROWS]) {
-        for (r, data) in self.trusted.iter().enumerate() {
-            if let Some(data) = data {
-                let row = &mut base.rows_mut()[r];
-                row[..ROW_DATA].copy_from_slice(data);
-                row[ROW_DATA..].copy_from_slice(&Pi::unpack(PI_CODE.divide(data)));
-                score[r] = 0;
+        let Some(right) = &self.right else { return };
+        for i in (0..BLOCK_SECTORS).filter(|&i| self.report.sectors[i].is_ok()) {
+            base.put_frame(i, &right.frame(i));
+            score[12 * i..12 * i + 12].fill(0);
+            for row in &mut base.rows_mut()[12 * i..12 * i + 12] {
+                let parity = PI_CODE.divide(&row[..ROW_DATA]);
+                row[ROW_DATA..].copy_from_slice(&Pi::unpack(parity));
             }
         }
     }
 
     /// Columns and rows in turns on a copy of `base`.
-    fn attempt(&mut self, base: &EccBlock, erasures: &Erasures, score: &[u8; ROWS], mut mode: Bad, limit: u8) -> bool {
+    fn attempt(
+        &mut self,
+        base: &EccBlock,
+        erasures: &Erasures,
+        score: &[u8; ROWS],
+        mut mode: Bad,
+        limit: u8,
+    ) -> bool {
         self.report.attempts += 1;
         let mut block = base.clone();
         let mut score = *score;
         let mut worst = usize::MAX;
         for _ in 0..self.turns {
             let failed_columns = self.columns(&mut block, erasures, &score, &mode);
-            let failed_rows = rows_again(&mut block, &failed_columns, &mode, &mut score);
+            let open_rows = rows_again(&mut block, &failed_columns, &mode, &mut score);
             if self.check(&block) {
                 return true;
             }
-            let left = failed_columns.len() + failed_rows;
+            // Rows changed after the columns were looked at are not settled either.
+            let left = failed_columns.len() + open_rows;
             if left == 0 || left >= worst {
                 break;
             }
@@ -229,7 +266,13 @@ impl State {
     }
 
     /// PO over all columns; gives the columns that failed.
-    fn columns(&mut self, block: &mut EccBlock, erasures: &Erasures, score: &[u8; ROWS], mode: &Bad) -> Vec<u8> {
+    fn columns(
+        &mut self,
+        block: &mut EccBlock,
+        erasures: &Erasures,
+        score: &[u8; ROWS],
+        mode: &Bad,
+    ) -> Vec<u8> {
         let code = &*PO_CODE;
         let rests = block.column_remainders();
         let mut failed = Vec::new();
@@ -243,8 +286,11 @@ impl State {
                 Bad::Rows(rows) => code.locate(rest, rows),
                 Bad::Bytes => {
                     marked.clear();
-                    marked
-                        .extend((0..ROWS).filter(|&r| score[r] == FAILED && erasures.is_marked(r, c)).map(|r| r as u8));
+                    marked.extend(
+                        (0..ROWS)
+                            .filter(|&r| score[r] == FAILED && erasures.is_marked(r, c))
+                            .map(|r| r as u8),
+                    );
                     locate_marked(code, rest, &marked)
                 }
             };
@@ -266,35 +312,60 @@ impl State {
         if !self.report.is_good() {
             return;
         }
-        let mut right = EccBlock::default();
-        for (row, data) in right.rows_mut().iter_mut().zip(self.trusted.iter()) {
-            if let Some(data) = data {
-                row[..ROW_DATA].copy_from_slice(data);
-            }
-        }
+        let Some(right) = &mut self.right else { return };
         right.add_parity();
-        for r in 0..ROWS {
-            let wrong = received.rows()[r].iter().zip(&right.rows()[r]).filter(|(a, b)| a != b);
-            self.report.pi_errors[r] = wrong.count() as u8;
+        for (count, (a, b)) in self
+            .report
+            .pi_errors
+            .iter_mut()
+            .zip(received.rows().iter().zip(right.rows()))
+        {
+            *count = a.iter().zip(b).filter(|(a, b)| a != b).count() as u8;
         }
     }
 }
 
 /// Marked symbols as erasures if there are not too many, otherwise errors only.
-fn locate_marked(code: &ReedSolomon<ROWS, PO>, rest: u128, marked: &[u8]) -> Option<super::rs::Corrections> {
-    let found = if marked.len() <= PO { code.locate(rest, marked) } else { None };
-    found.or_else(|| if marked.is_empty() { None } else { code.locate(rest, &[]) })
+fn locate_marked(
+    code: &ReedSolomon<ROWS, PO>,
+    rest: u128,
+    marked: &[u8],
+) -> Option<super::rs::Corrections> {
+    let found = if marked.len() <= PO {
+        code.locate(rest, marked)
+    } else {
+        None
+    };
+    found.or_else(|| {
+        if marked.is_empty() {
+            None
+        } else {
+            code.locate(rest, &[])
+        }
+    })
 }
 
 fn at_least(score: &[u8; ROWS], limit: u8) -> Vec<u8> {
-    (0..ROWS).filter(|&r| score[r] >= limit).map(|r| r as u8).collect()
+    (0..ROWS)
+        .filter(|&r| score[r] >= limit)
+        .map(|r| r as u8)
+        .collect()
 }
 
 /// PI after PO: corrects rows which are not codewords, scores all; gives the number of
-/// rows that fail.
-fn rows_again(block: &mut EccBlock, failed_columns: &[u8], mode: &Bad, score: &mut [u8; ROWS]) -> usize {
-    let erased = if failed_columns.len() <= PI { failed_columns } else { &[] };
-    let mut failed = 0;
+/// rows that fail or were changed.
+fn rows_again(
+    block: &mut EccBlock,
+    failed_columns: &[u8],
+    mode: &Bad,
+    score: &mut [u8; ROWS],
+) -> usize {
+    let erased = if failed_columns.len() <= PI {
+        failed_columns
+    } else {
+        &[]
+    };
+    let mut open = 0;
     let rests = block.row_remainders();
     for (r, row) in block.rows_mut().iter_mut().enumerate() {
         let rest = gather(&rests, r);
@@ -311,13 +382,11 @@ fn rows_again(block: &mut EccBlock, failed_columns: &[u8], mode: &Bad, score: &m
         }
         score[r] = match correct_row(row, rest, erased) {
             Some((_, used)) => used,
-            None => {
-                failed += 1;
-                FAILED
-            }
+            None => FAILED,
         };
+        open += 1;
     }
-    failed
+    open
 }
 
 /// The first sector number most IDs agree on.
@@ -327,5 +396,9 @@ fn vote(block: &EccBlock) -> Option<Psn> {
         (!corrected).then(|| id.psn.minus(i as u32))
     });
     let votes = |psn: Psn| numbers.iter().filter(|n| **n == Some(psn)).count();
-    numbers.iter().flatten().copied().max_by_key(|&psn| (votes(psn), core::cmp::Reverse(psn)))
+    numbers
+        .iter()
+        .flatten()
+        .copied()
+        .max_by_key(|&psn| (votes(psn), core::cmp::Reverse(psn)))
 }

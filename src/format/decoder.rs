@@ -10,8 +10,10 @@ use super::sync::{FRAME_BITS, ORDER, SECTOR_FRAMES};
 
 /// Frames after which a chain without a clear place is placed as well as possible.
 const PATIENCE: usize = 2 * BLOCK_FRAMES;
-/// Sync codes in a row which contradict the count before it is given up.
-const DOUBTS: usize = 4;
+/// Of this many sync codes, from one that contradicts the count on ...
+pub(crate) const JURY: usize = 8;
+/// ... this many must contradict for the count to be given up.
+pub(crate) const DOUBTS: usize = 3;
 
 /// One ECC block out of a stream.
 #[derive(Debug, Clone)]
@@ -109,7 +111,10 @@ impl Decoder {
             anchor: None,
             open: None,
             last: None,
-            options: DecodeOptions { first: None, ..options },
+            options: DecodeOptions {
+                first: None,
+                ..options
+            },
             done: Vec::new(),
         }
     }
@@ -162,11 +167,18 @@ impl Decoder {
         }
         if self.chain.waiting.is_empty() {
             self.chain.expected = self.anchor.map(|(at, count)| {
-                let frames = (frame.at.saturating_sub(at) + FRAME_BITS as u64 / 2) / FRAME_BITS as u64;
+                let frames =
+                    (frame.at.saturating_sub(at) + FRAME_BITS as u64 / 2) / FRAME_BITS as u64;
                 count + frames
             });
         }
         self.chain.add(frame);
+        if let Some(at) = self.chain.turning_point() {
+            let rest = self.chain.split_off(at);
+            self.close_chain(false);
+            rest.into_iter().for_each(|frame| self.frame(frame));
+            return;
+        }
         if self.chain.is_clear() || self.chain.waiting.len() >= PATIENCE {
             self.place_chain();
         }
@@ -176,22 +188,33 @@ impl Decoder {
     fn placed(&mut self, frame: Frame) {
         let count = self.chain.count();
         self.chain.next += 1;
-        let right = frame.code.map(|code| code == ORDER[count as usize % SECTOR_FRAMES]);
-        if right == Some(true) {
-            while let Some((count, frame)) = self.chain.doubtful.pop_front() {
-                self.deliver(count, &frame);
-            }
+        if self.chain.doubtful.is_empty() && is_right(count, &frame) != Some(false) {
             self.deliver(count, &frame);
-        } else if right == Some(false) || !self.chain.doubtful.is_empty() {
-            self.chain.doubtful.push_back((count, frame));
-            let wrong = self.chain.doubtful.iter().filter(|(_, f)| f.code.is_some()).count();
-            if wrong >= DOUBTS {
-                // Frames were lost or gained without a trace: count anew from here.
-                let doubtful = core::mem::take(&mut self.chain.doubtful);
-                self.close_chain(false);
-                doubtful.into_iter().for_each(|(_, frame)| self.frame(frame));
-            }
-        } else {
+            return;
+        }
+        // From the first sync code that contradicts on, frames wait for a verdict: every
+        // second code is right even if the count is wrong.
+        self.chain.doubtful.push_back((count, frame));
+        let verdicts = self
+            .chain
+            .doubtful
+            .iter()
+            .filter_map(|(c, f)| is_right(*c, f));
+        let (codes, wrong) = verdicts.fold((0, 0), |(n, w), r| (n + 1, w + usize::from(!r)));
+        if wrong >= DOUBTS {
+            // Frames were lost or gained without a trace: count anew from here.
+            let doubtful = core::mem::take(&mut self.chain.doubtful);
+            self.close_chain(false);
+            doubtful
+                .into_iter()
+                .for_each(|(_, frame)| self.frame(frame));
+        } else if codes >= JURY {
+            self.clear_doubts();
+        }
+    }
+
+    fn clear_doubts(&mut self) {
+        while let Some((count, frame)) = self.chain.doubtful.pop_front() {
             self.deliver(count, &frame);
         }
     }
@@ -201,16 +224,20 @@ impl Decoder {
         if self.chain.base.is_none() && !self.chain.waiting.is_empty() {
             self.place_chain();
         }
-        while let Some((count, frame)) = self.chain.doubtful.pop_front() {
-            self.deliver(count, &frame);
-        }
-        self.chain = Chain { known, ..Chain::default() };
+        self.clear_doubts();
+        self.chain = Chain {
+            known,
+            ..Chain::default()
+        };
     }
 
     /// Gives the frames of the chain their counts.
     fn place_chain(&mut self) {
         let Some(place) = self.chain.place() else {
-            self.chain = Chain { known: self.chain.known, ..Chain::default() };
+            self.chain = Chain {
+                known: self.chain.known,
+                ..Chain::default()
+            };
             return;
         };
         let mut base = place.count;
@@ -221,15 +248,23 @@ impl Decoder {
         {
             let block = (base + offset) / BLOCK_FRAMES as u64;
             let blocks = u64::from(first.minus(before.value()).value() / 16);
-            let wanted = if blocks < 4096 { open.count + blocks } else { block.max(open.count + 1) };
+            let wanted = if blocks < 4096 {
+                open.count + blocks
+            } else {
+                block.max(open.count + 1)
+            };
             base = base + wanted * BLOCK_FRAMES as u64 - block * BLOCK_FRAMES as u64;
         }
         while (base + self.chain.waiting.len() as u64 - 1) / (BLOCK_FRAMES as u64) < floor {
             base += BLOCK_FRAMES as u64;
         }
         self.chain.base = Some(base);
+        // These have had their vote. Not judging them again makes sure that whatever comes
+        // in also goes out.
         for frame in core::mem::take(&mut self.chain.waiting) {
-            self.placed(frame);
+            let count = self.chain.count();
+            self.chain.next += 1;
+            self.deliver(count, &frame);
         }
     }
 
@@ -254,11 +289,19 @@ impl Decoder {
             // Run-in, run-out, or rubbish.
             return;
         }
-        let counted = self.last.map(|(first, count)| first.plus((16 * (open.count - count.min(open.count))) as u32));
+        let counted = self
+            .last
+            .map(|(first, count)| first.plus((16 * (open.count - count.min(open.count))) as u32));
         let fallback = open.first().or(counted).unwrap_or_default();
         let count = open.count;
         let block = open.decode(fallback, number_read, &self.options);
         self.last = Some((block.first, count));
         self.done.push(block);
     }
+}
+
+/// Whether the sync code of a frame agrees with its count, if it can be read.
+pub(crate) fn is_right(count: u64, frame: &Frame) -> Option<bool> {
+    let place = (count % SECTOR_FRAMES as u64) as usize;
+    frame.code.map(|code| code == ORDER[place])
 }

@@ -38,13 +38,17 @@ pub struct EccBlock {
 
 impl core::fmt::Debug for EccBlock {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("EccBlock").field("id", &&self.rows[0][..4]).finish_non_exhaustive()
+        f.debug_struct("EccBlock")
+            .field("id", &&self.rows[0][..4])
+            .finish_non_exhaustive()
     }
 }
 
 impl Default for EccBlock {
     fn default() -> Self {
-        Self { rows: Box::new([[0; ROW_BYTES]; ROWS]) }
+        Self {
+            rows: Box::new([[0; ROW_BYTES]; ROWS]),
+        }
     }
 }
 
@@ -150,13 +154,19 @@ impl EccBlock {
 
 /// Remainder number `n` out of those of all rows or columns.
 pub(crate) fn gather<const W: usize>(rests: &[[u8; W]], n: usize) -> u128 {
-    rests.iter().fold(0, |acc, rest| acc << 8 | u128::from(rest[n]))
+    rests
+        .iter()
+        .fold(0, |acc, rest| acc << 8 | u128::from(rest[n]))
 }
 
 /// The block row which is recorded in place `r`, 0..208.
 pub(crate) const fn row_at(r: usize) -> usize {
     let (frame, k) = (r / FRAME_ROWS, r % FRAME_ROWS);
-    if k < 12 { 12 * frame + k } else { DATA_ROWS + frame }
+    if k < 12 {
+        12 * frame + k
+    } else {
+        DATA_ROWS + frame
+    }
 }
 
 /// The sector number of sector `i` in a block.

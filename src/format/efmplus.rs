@@ -1,18 +1,16 @@
-//! The 8-to-16 recording code with d.c. control (ECMA-267 clause 20 and annex G).
+//! The tables of the 8-to-16 recording code (ECMA-267 clause 20 and annex G).
 //!
 //! Channel bits are held as 16-bit words, first bit in the highest place; a 1 is a
 //! transition (NRZI). The tables are those of the standard, read from the data files.
 
 use std::sync::LazyLock;
 
-use super::sync;
-
 /// Bytes between two sync codes.
 pub(crate) const FRAME_DATA: usize = 91;
 /// Code words in a sync frame: two of the sync code, then the data.
 pub(crate) const FRAME_WORDS: usize = FRAME_DATA + 2;
 /// Bytes below this have a second code word in every state.
-const SUBSTITUTES: u8 = 88;
+const SUBSTITUTES: usize = 88;
 /// What the decoder looks at in the next word: bits 15 and 3.
 const LOOK_AHEAD: u16 = 0x8008;
 /// [`Decoding::byte`] answer for a word which is not in the code.
@@ -23,14 +21,14 @@ pub(crate) const ILLEGAL: u16 = 0x100;
 pub(crate) struct Code {
     pub(crate) word: u16,
     /// Next state, 0..4 for the standard's 1..4.
-    next: u8,
+    pub(crate) next: u8,
     /// Digital sum over the word if the level before it was high.
-    sum: i8,
+    pub(crate) sum: i8,
     /// Whether the level after the word is the inverted one.
-    odd: bool,
+    pub(crate) odd: bool,
     /// Zeros before the first and after the last 1.
-    lead: u8,
-    trail: u8,
+    pub(crate) lead: u8,
+    pub(crate) trail: u8,
 }
 
 impl Code {
@@ -44,7 +42,14 @@ impl Code {
             }
             sum += level;
         }
-        Self { word, next, sum, odd: level < 0, lead: word.leading_zeros() as u8, trail: word.trailing_zeros() as u8 }
+        Self {
+            word,
+            next,
+            sum,
+            odd: level < 0,
+            lead: word.leading_zeros() as u8,
+            trail: word.trailing_zeros() as u8,
+        }
     }
 }
 
@@ -52,15 +57,21 @@ impl Code {
 #[derive(Debug)]
 pub(crate) struct Tables {
     pub(crate) main: [[Code; 256]; 4],
-    pub(crate) substitution: [[Code; SUBSTITUTES as usize]; 4],
+    pub(crate) substitution: [[Code; SUBSTITUTES]; 4],
 }
 
 pub(crate) static TABLES: LazyLock<Tables> = LazyLock::new(|| {
-    let mut tables =
-        Tables { main: [[Code::default(); 256]; 4], substitution: [[Code::default(); SUBSTITUTES as usize]; 4] };
+    let mut tables = Tables {
+        main: [[Code::default(); 256]; 4],
+        substitution: [[Code::default(); SUBSTITUTES]; 4],
+    };
     for line in include_str!("data/efmplus.csv").lines().skip(1) {
         let fields: Vec<&str> = line.split(',').collect();
-        let number = |n: usize| fields[n].parse::<usize>().expect("the table is part of the crate");
+        let number = |n: usize| {
+            fields[n]
+                .parse::<usize>()
+                .expect("the table is part of the crate")
+        };
         let word = u16::from_str_radix(fields[3], 2).expect("the table is part of the crate");
         let (byte, state) = (number(1), number(2) - 1);
         let code = Code::new(word, number(4) as u8 - 1);
@@ -104,115 +115,9 @@ impl Decoding {
     }
 }
 
-/// One of the two streams the d.c. control compares.
-#[derive(Debug, Clone, Copy)]
-struct Stream {
-    dsv: i32,
-    /// Level of the signal, +1 or -1.
-    level: i32,
-    state: u8,
-    trail: u8,
-}
-
-impl Stream {
-    #[inline(always)]
-    fn put(&mut self, code: Code) {
-        self.dsv += self.level * i32::from(code.sum);
-        self.level = if code.odd { -self.level } else { self.level };
-        self.state = code.next;
-        self.trail = code.trail;
-    }
-}
-
-/// The encoder of sync frames: keeps state and digital sum value (DSV) from frame to
-/// frame.
-#[derive(Debug, Clone)]
-pub(crate) struct Modulator {
-    now: Stream,
-}
-
-impl Modulator {
-    pub(crate) fn new() -> Self {
-        Self { now: Stream { dsv: 0, level: 1, state: 0, trail: 0 } }
-    }
-
-    /// Encodes one sync frame: sync code `code` (0..8), then 91 bytes.
-    pub(crate) fn frame(&mut self, code: u8, bytes: &[u8; FRAME_DATA], out: &mut [u16; FRAME_WORDS]) {
-        let tables = &*TABLES;
-        let start = self.now;
-        let syncs = sync::codes(code, start.state >= 2);
-        // Choice (a): stream 1 has the primary sync code, stream 2 the secondary.
-        let mut streams = [start; 2];
-        let mut words = [[0u16; FRAME_WORDS]; 2];
-        for (s, stream) in streams.iter_mut().enumerate() {
-            for (w, &sync) in syncs[s].iter().enumerate() {
-                stream.put(sync);
-                words[s][w] = sync.word;
-            }
-        }
-        // Words before `same` are equal in both streams, or decided in `out`.
-        let mut same = 0;
-        for (n, &byte) in bytes.iter().enumerate() {
-            let at = n + 2;
-            let best = usize::from(streams[1].dsv.abs() < streams[0].dsv.abs());
-            let chosen = streams[best];
-            let prescribed = tables.main[usize::from(chosen.state)][usize::from(byte)];
-            let other = if byte < SUBSTITUTES {
-                // Choice (b): a second word in every state.
-                Some(tables.substitution[usize::from(chosen.state)][usize::from(byte)])
-            } else if chosen.state == 0 || chosen.state == 3 {
-                // Choice (c): the word of state 4 for that of state 1 or the reverse,
-                // if the run across the boundary stays 2 to 10 zeros.
-                let swapped = tables.main[usize::from(3 - chosen.state)][usize::from(byte)];
-                (2..=10).contains(&(chosen.trail + swapped.lead)).then_some(swapped)
-            } else {
-                None
-            };
-            if let Some(other) = other {
-                out[same..at].copy_from_slice(&words[best][same..at]);
-                same = at;
-                streams = [chosen; 2];
-                streams[0].put(prescribed);
-                streams[1].put(other);
-                words[0][at] = prescribed.word;
-                words[1][at] = other.word;
-            } else {
-                for (stream, words) in streams.iter_mut().zip(&mut words) {
-                    let code = tables.main[usize::from(stream.state)][usize::from(byte)];
-                    stream.put(code);
-                    words[at] = code.word;
-                }
-            }
-        }
-        let best = usize::from(streams[1].dsv.abs() < streams[0].dsv.abs());
-        out[same..].copy_from_slice(&words[best][same..]);
-        self.now = streams[best];
-        if !(-64..=63).contains(&self.now.dsv) {
-            self.swap_sync(start, &syncs, out);
-        }
-    }
-
-    /// The extension of choice (a): the other sync code inverts all that follows it.
-    fn swap_sync(&mut self, start: Stream, syncs: &[[Code; 2]; 2], out: &mut [u16; FRAME_WORDS]) {
-        let old = usize::from(out[0] == syncs[1][0].word);
-        let after = |s: usize| {
-            let mut stream = start;
-            syncs[s].iter().for_each(|&code| stream.put(code));
-            stream
-        };
-        let (with, without) = (after(1 - old), after(old));
-        let rest = self.now.dsv - without.dsv;
-        let swapped = if with.level == without.level { rest } else { -rest } + with.dsv;
-        if swapped.abs() < self.now.dsv.abs() {
-            self.now.dsv = swapped;
-            self.now.level *= with.level * without.level;
-            out[0] = syncs[1 - old][0].word;
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::sync;
     use super::*;
     use sha2::{Digest, Sha256};
     use std::collections::HashSet;
@@ -220,7 +125,8 @@ mod tests {
     fn all() -> impl Iterator<Item = (usize, usize, Code)> {
         let tables = &*TABLES;
         let main = (0..4).flat_map(move |s| (0..256).map(move |b| (s, b, tables.main[s][b])));
-        let rest = (0..4).flat_map(move |s| (0..88).map(move |b| (s, b, tables.substitution[s][b])));
+        let rest =
+            (0..4).flat_map(move |s| (0..88).map(move |b| (s, b, tables.substitution[s][b])));
         main.chain(rest)
     }
 
@@ -241,7 +147,10 @@ mod tests {
             hash.update([code.next + 1]);
         }
         let hex: String = hash.finalize().iter().map(|b| format!("{b:02x}")).collect();
-        assert_eq!(hex, "e6b36e97723f1c6b7e95045c58f2c864da941f3565c5e7fc5da5046ae82c15b7");
+        assert_eq!(
+            hex,
+            "e6b36e97723f1c6b7e95045c58f2c864da941f3565c5e7fc5da5046ae82c15b7"
+        );
     }
 
     #[test]

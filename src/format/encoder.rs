@@ -1,7 +1,8 @@
 //! From user data to runs.
 
 use super::ecc::{BLOCK_BYTES, EccBlock, ROWS, row_at};
-use super::efmplus::{FRAME_DATA, FRAME_WORDS, Modulator};
+use super::efmplus::{FRAME_DATA, FRAME_WORDS};
+use super::modulator::Modulator;
 use super::runs::words_to_runs;
 use super::sector::{Psn, SectorId, scramble};
 use super::sync::{ORDER, SECTOR_FRAMES};
@@ -38,7 +39,11 @@ impl Default for Encoder {
 impl Encoder {
     /// An encoder at the start of a stream: DSV 0, state 1, right after a transition.
     pub fn new() -> Self {
-        Self { modulator: Modulator::new(), pending: 0, block: EccBlock::default() }
+        Self {
+            modulator: Modulator::new(),
+            pending: 0,
+            block: EccBlock::default(),
+        }
     }
 
     /// Appends the runs of the block of the 16 sectors from `first` on.
@@ -46,7 +51,12 @@ impl Encoder {
     /// # Panics
     /// If the number of `first` is not a multiple of 16, where blocks start.
     pub fn block(&mut self, first: SectorId, main: &[u8; BLOCK_BYTES], runs: &mut Vec<u8>) {
-        assert_eq!(first.psn.place(), 0, "an ECC block does not start at sector {}", first.psn);
+        assert_eq!(
+            first.psn.place(),
+            0,
+            "an ECC block does not start at sector {}",
+            first.psn
+        );
         let mut block = core::mem::take(&mut self.block);
         block.fill(first, main);
         self.ecc_block(&block, runs);

@@ -10,7 +10,9 @@ pub struct Erasures {
 
 impl Default for Erasures {
     fn default() -> Self {
-        Self { rows: Box::new([[0; 3]; ROWS]) }
+        Self {
+            rows: Box::new([[0; 3]; ROWS]),
+        }
     }
 }
 
@@ -25,7 +27,10 @@ impl Erasures {
     /// # Panics
     /// If row or column is out of range.
     pub fn mark(&mut self, row: usize, column: usize) {
-        assert!(column < ROW_BYTES, "column {column} is not below {ROW_BYTES}");
+        assert!(
+            column < ROW_BYTES,
+            "column {column} is not below {ROW_BYTES}"
+        );
         self.rows[row][column / 64] |= 1 << (column % 64);
     }
 
@@ -39,7 +44,10 @@ impl Erasures {
 
     /// Whether a byte is marked; false outside the block.
     pub fn is_marked(&self, row: usize, column: usize) -> bool {
-        self.rows.get(row).and_then(|r| r.get(column / 64)).is_some_and(|w| w >> (column % 64) & 1 != 0)
+        self.rows
+            .get(row)
+            .and_then(|r| r.get(column / 64))
+            .is_some_and(|w| w >> (column % 64) & 1 != 0)
     }
 
     /// Marked bytes in a row, 0..=182.

@@ -41,7 +41,11 @@ fn trailer_length(bytes: &[u8]) -> Option<u64> {
 /// Bytes of user data in `total` bytes read from a disc of which `tail` are the last 32.
 pub fn stripped_len(total: u64, tail: &[u8]) -> u64 {
     trailer_length(tail)
-        .filter(|&length| length.checked_add(TRAILER_BYTES as u64).is_some_and(|l| l <= total))
+        .filter(|&length| {
+            length
+                .checked_add(TRAILER_BYTES as u64)
+                .is_some_and(|l| l <= total)
+        })
         .unwrap_or(total)
 }
 
@@ -117,7 +121,8 @@ impl<R: Read> BlockReader<R> {
         }
         self.length += filled as u64;
         if self.state == Reading::File {
-            if filled == 0 && self.blocks >= self.min_blocks && trailer_length(&self.tail).is_none() {
+            if filled == 0 && self.blocks >= self.min_blocks && trailer_length(&self.tail).is_none()
+            {
                 self.state = Reading::Done;
                 return Ok(None);
             }
@@ -126,11 +131,15 @@ impl<R: Read> BlockReader<R> {
             }
         }
         self.blocks += 1;
-        if self.state == Reading::Padding && self.blocks >= self.min_blocks && filled + TRAILER_BYTES <= BLOCK_BYTES {
+        if self.state == Reading::Padding
+            && self.blocks >= self.min_blocks
+            && filled + TRAILER_BYTES <= BLOCK_BYTES
+        {
             block[BLOCK_BYTES - TRAILER_BYTES..].copy_from_slice(&trailer(self.length));
             self.state = Reading::Done;
         }
-        self.tail.copy_from_slice(&block[BLOCK_BYTES - TRAILER_BYTES..]);
+        self.tail
+            .copy_from_slice(&block[BLOCK_BYTES - TRAILER_BYTES..]);
         Ok(block.try_into().ok())
     }
 }
@@ -160,7 +169,11 @@ pub struct BitFileOptions {
 
 impl Default for BitFileOptions {
     fn default() -> Self {
-        Self { first: SectorId::new(Psn::DATA_START), min_blocks: 1, run_in: 8 }
+        Self {
+            first: SectorId::new(Psn::DATA_START),
+            min_blocks: 1,
+            run_in: 8,
+        }
     }
 }
 
@@ -250,7 +263,10 @@ pub fn decode_runs(runs: &[u8]) -> Result<Vec<u8>, BitFileError> {
         if let Some(expected) = next
             && block.first != expected
         {
-            return Err(BitFileError::Order { expected, found: block.first });
+            return Err(BitFileError::Order {
+                expected,
+                found: block.first,
+            });
         }
         for i in 0..BLOCK_SECTORS {
             file.extend_from_slice(block.sector(i)?);
@@ -305,7 +321,10 @@ fn sync_score(runs: &[u8]) -> usize {
         }
         last = run;
     }
-    marks.windows(2).filter(|w| w[1] - w[0] == FRAME_BITS as u64).count()
+    marks
+        .windows(2)
+        .filter(|w| w[1] - w[0] == FRAME_BITS as u64)
+        .count()
 }
 
 #[cfg(test)]
@@ -314,7 +333,9 @@ mod tests {
 
     #[test]
     fn any_length_comes_back() {
-        let bytes: Vec<u8> = (0..3 * BLOCK_BYTES).map(|i| (i * 31 >> 4) as u8).collect();
+        let bytes: Vec<u8> = (0..3 * BLOCK_BYTES)
+            .map(|i| ((i * 31) >> 4) as u8)
+            .collect();
         for blocks in 0..3 {
             for length in [0, 1, 31, 32, 33, 16384, 32735, 32736, 32737, 32767] {
                 let file = &bytes[..blocks * BLOCK_BYTES + length];
@@ -341,7 +362,7 @@ mod tests {
 
     #[test]
     fn levels_and_transitions_agree() {
-        let bits: Vec<u8> = (0..1000u32).map(|i| (i * i >> 3) as u8 & 0x7f).collect();
+        let bits: Vec<u8> = (0..1000u32).map(|i| ((i * i) >> 3) as u8 & 0x7f).collect();
         let levels = transitions_to_levels(&bits);
         assert_eq!(levels_to_transitions(&levels), bits);
         let inverted: Vec<u8> = levels.iter().map(|b| !b).collect();

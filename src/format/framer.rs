@@ -93,7 +93,11 @@ impl Framer {
             marks: VecDeque::new(),
             gaps: VecDeque::new(),
             last: 0,
-            lock: Lock::Search { from: ORIGIN, valid: ORIGIN, known: false },
+            lock: Lock::Search {
+                from: ORIGIN,
+                valid: ORIGIN,
+                known: false,
+            },
             stats: SyncStats::default(),
         }
     }
@@ -101,14 +105,16 @@ impl Framer {
     /// Takes runs and appends what comes out.
     pub(crate) fn push(&mut self, runs: &[u8], out: &mut Vec<Event>) {
         for chunk in runs.chunks(CHUNK) {
-            for (n, piece) in chunk.split(|&r| r == 0).enumerate() {
-                if n > 0 {
-                    self.gaps.push_back(self.bits.end());
-                    self.last = 0;
-                }
-                let marks = &mut self.marks;
-                self.last = self.bits.push(piece, self.last, |end| marks.push_back(end - SYNC));
+            let mut rest = chunk;
+            // Losses of the clock are rare: look for one before cutting at it.
+            while rest.contains(&0) {
+                let at = rest.iter().position(|&r| r == 0).unwrap_or_default();
+                self.take(&rest[..at]);
+                self.gaps.push_back(self.bits.end());
+                self.last = 0;
+                rest = &rest[at + 1..];
             }
+            self.take(rest);
             while self.step(false, out) {}
             let keep = match self.lock {
                 Lock::Search { from, valid, .. } => valid.max(from.saturating_sub(2 * FRAME)),
@@ -116,6 +122,13 @@ impl Framer {
             };
             self.bits.forget(keep);
         }
+    }
+
+    fn take(&mut self, runs: &[u8]) {
+        let marks = &mut self.marks;
+        self.last = self
+            .bits
+            .push(runs, self.last, |end| marks.push_back(end - SYNC));
     }
 
     /// No more runs: appends the rest.
@@ -131,7 +144,14 @@ impl Framer {
         }
     }
 
-    fn search(&mut self, from: u64, valid: u64, known: bool, end: bool, out: &mut Vec<Event>) -> bool {
+    fn search(
+        &mut self,
+        from: u64,
+        valid: u64,
+        known: bool,
+        end: bool,
+        out: &mut Vec<Event>,
+    ) -> bool {
         while self.marks.front().is_some_and(|&m| m < from) {
             self.marks.pop_front();
         }
@@ -145,11 +165,19 @@ impl Framer {
             && gap <= mark
         {
             self.gaps.pop_front();
-            self.lock = Lock::Search { from: from.max(gap), valid: gap, known: false };
+            self.lock = Lock::Search {
+                from: from.max(gap),
+                valid: gap,
+                known: false,
+            };
             return true;
         }
         if !self.confirmed(mark) {
-            self.lock = Lock::Search { from: mark + 1, valid, known };
+            self.lock = Lock::Search {
+                from: mark + 1,
+                valid,
+                known,
+            };
             return true;
         }
         self.stats.locks += 1;
@@ -165,10 +193,19 @@ impl Framer {
             if frame.bad != ALL_BAD {
                 self.emit(frame, out);
             } else {
-                self.emit(Frame { code: None, ..frame }, out);
+                self.emit(
+                    Frame {
+                        code: None,
+                        ..frame
+                    },
+                    out,
+                );
             }
         }
-        self.lock = Lock::Locked { at: mark, misses: 0 };
+        self.lock = Lock::Locked {
+            at: mark,
+            misses: 0,
+        };
         true
     }
 
@@ -190,23 +227,41 @@ impl Framer {
                 self.emit(frame, out);
             }
             let from = gap.max(at + 1);
-            self.lock = Lock::Search { from, valid: from, known: false };
+            self.lock = Lock::Search {
+                from,
+                valid: from,
+                known: false,
+            };
             return true;
         }
         if self.has_mark(next) {
             let frame = self.frame(at, at, next);
             self.emit(frame, out);
-            self.lock = Lock::Locked { at: next, misses: 0 };
+            self.lock = Lock::Locked {
+                at: next,
+                misses: 0,
+            };
             return true;
         }
         self.stats.missed += 1;
         let near = |m: u64| m.abs_diff(next) <= WINDOW;
-        let candidates = || self.marks.iter().copied().take_while(|&m| m < next + FRAME - WINDOW);
-        if let Some(mark) = candidates().filter(|&m| near(m) && self.confirmed(m)).min_by_key(|&m| m.abs_diff(next)) {
+        let candidates = || {
+            self.marks
+                .iter()
+                .copied()
+                .take_while(|&m| m < next + FRAME - WINDOW)
+        };
+        if let Some(mark) = candidates()
+            .filter(|&m| near(m) && self.confirmed(m))
+            .min_by_key(|&m| m.abs_diff(next))
+        {
             self.stats.slips += 1;
             let frame = self.slipped(at, mark);
             self.emit(frame, out);
-            self.lock = Lock::Locked { at: mark, misses: 0 };
+            self.lock = Lock::Locked {
+                at: mark,
+                misses: 0,
+            };
             return true;
         }
         let elsewhere = candidates()
@@ -217,16 +272,27 @@ impl Framer {
             let legal = frame.bad.trailing_zeros().min(FRAME_DATA as u32) as usize;
             frame.bad |= !first_bytes(legal.saturating_sub(1)) & ALL_BAD;
             self.emit(frame, out);
-            self.lock = Lock::Search { from: mark, valid: at + SYNC, known: true };
+            self.lock = Lock::Search {
+                from: mark,
+                valid: at + SYNC,
+                known: true,
+            };
             return true;
         }
         let limit = if end { available + OPEN_END } else { next };
         let frame = self.frame(at, at, limit.min(next));
         self.emit(frame, out);
         self.lock = if misses < COAST {
-            Lock::Locked { at: next, misses: misses + 1 }
+            Lock::Locked {
+                at: next,
+                misses: misses + 1,
+            }
         } else {
-            Lock::Search { from: next, valid: next, known: true }
+            Lock::Search {
+                from: next,
+                valid: next,
+                known: true,
+            }
         };
         true
     }
@@ -237,7 +303,10 @@ impl Framer {
     }
 
     fn has_mark(&self, at: u64) -> bool {
-        self.marks.iter().take_while(|&&m| m <= at).any(|&m| m == at)
+        self.marks
+            .iter()
+            .take_while(|&&m| m <= at)
+            .any(|&m| m == at)
     }
 
     /// Whether more sync codes follow a mark at the right distance.
@@ -277,7 +346,12 @@ impl Framer {
             bad |= !first_bytes(whole.min(FRAME_DATA)) & ALL_BAD;
         }
         let code = sync::recognise((self.bits.get(at) >> 32) as u32);
-        Frame { at, code, data, bad }
+        Frame {
+            at,
+            code,
+            data,
+            bad,
+        }
     }
 
     /// A frame that starts at `at` while the next starts at `mark`, not 1488 bits on:

@@ -113,10 +113,15 @@ mod tests {
     fn generators_are_those_of_the_standard() {
         let logs = |g: &[u8]| g.iter().map(|&c| LOG[usize::from(c)]).collect::<Vec<_>>();
         assert_eq!(generator::<2>(), [3, 2]);
-        assert_eq!(logs(&generator::<10>()), [251, 67, 46, 61, 118, 70, 64, 94, 32, 45]);
+        assert_eq!(
+            logs(&generator::<10>()),
+            [251, 67, 46, 61, 118, 70, 64, 94, 32, 45]
+        );
         assert_eq!(
             logs(&generator::<16>()),
-            [120, 104, 107, 109, 102, 161, 76, 3, 91, 191, 147, 169, 182, 194, 225, 120]
+            [
+                120, 104, 107, 109, 102, 161, 76, 3, 91, 191, 147, 169, 182, 194, 225, 120
+            ]
         );
     }
 }

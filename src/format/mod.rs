@@ -56,6 +56,7 @@ mod erasures;
 mod file;
 mod framer;
 mod gf;
+mod modulator;
 mod report;
 mod rs;
 mod runs;
@@ -63,17 +64,20 @@ mod sector;
 mod sync;
 
 pub use decoder::{DecodedBlock, Decoder};
-pub use ecc::{BLOCK_BYTES, BLOCK_SECTORS, DATA_ROWS, EccBlock, RECORDED_BYTES, ROW_BYTES, ROW_DATA, ROWS};
+pub use ecc::{
+    BLOCK_BYTES, BLOCK_SECTORS, DATA_ROWS, EccBlock, RECORDED_BYTES, ROW_BYTES, ROW_DATA, ROWS,
+};
 pub use encoder::Encoder;
 pub use erasures::Erasures;
 pub use file::{
-    BitFileError, BitFileOptions, BlockReader, TRAILER_BYTES, decode_bits, decode_runs, encode_bits, encode_runs,
-    levels_to_transitions, pad, strip, stripped_len, transitions_to_levels,
+    BitFileError, BitFileOptions, BlockReader, TRAILER_BYTES, decode_bits, decode_runs,
+    encode_bits, encode_runs, levels_to_transitions, pad, strip, stripped_len,
+    transitions_to_levels,
 };
 pub use framer::SyncStats;
 pub use report::{Corrected, DecodeOptions, EccReport};
 pub use runs::{bits_to_runs, runs_to_bits};
 pub use sector::{
-    Area, FRAME_BYTES, Psn, SECTOR_BYTES, SectorError, SectorId, check_frame, data_frame, edc, main_data, scramble,
-    scramble_frame,
+    Area, FRAME_BYTES, Psn, SECTOR_BYTES, SectorError, SectorId, check_frame, data_frame, edc,
+    main_data, scramble, scramble_frame,
 };

@@ -17,7 +17,11 @@ pub struct DecodeOptions {
 
 impl Default for DecodeOptions {
     fn default() -> Self {
-        Self { first: None, turns: 4, suspect: true }
+        Self {
+            first: None,
+            turns: 8,
+            suspect: true,
+        }
     }
 }
 

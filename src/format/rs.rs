@@ -20,7 +20,10 @@ pub(crate) struct Corrections {
 impl Corrections {
     /// Pairs of (place in the codeword, value to exclusive-or), the values of erasures may be 0.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (usize, u8)> + '_ {
-        self.places[..self.len].iter().zip(&self.values).map(|(&p, &v)| (usize::from(p), v))
+        self.places[..self.len]
+            .iter()
+            .zip(&self.values)
+            .map(|(&p, &v)| (usize::from(p), v))
     }
 }
 
@@ -45,12 +48,20 @@ impl<const N: usize, const R: usize> core::fmt::Debug for ReedSolomon<N, R> {
 }
 
 impl<const N: usize, const R: usize> ReedSolomon<N, R> {
-    const MASK: u128 = if R == 16 { u128::MAX } else { (1 << (8 * R)) - 1 };
+    const MASK: u128 = if R == 16 {
+        u128::MAX
+    } else {
+        (1 << (8 * R)) - 1
+    };
 
     pub(crate) fn new() -> Self {
         const { assert!(R <= MAX_PARITY && R >= 8 && N <= WIDTH) };
         let generator = gf::generator::<R>();
-        let pack = |factor: u8| generator.iter().fold(0u128, |acc, &g| acc << 8 | u128::from(mul(g, factor)));
+        let pack = |factor: u8| {
+            generator
+                .iter()
+                .fold(0u128, |acc, &g| acc << 8 | u128::from(mul(g, factor)))
+        };
         // Remainder of b * x^R, then shifted up one symbol after the other.
         let mut division = Box::new([[0u128; 256]; 8]);
         for b in 0..=255u8 {
@@ -67,8 +78,9 @@ impl<const N: usize, const R: usize> ReedSolomon<N, R> {
             for (h, row) in halves.iter_mut().enumerate() {
                 for (n, sums) in row.iter_mut().enumerate() {
                     let value = (n as u8) << (4 * h);
-                    *sums =
-                        (0..R).rev().fold(0, |acc, j| acc << 8 | u128::from(mul(value, EXP[j * (R - 1 - i) % 255])));
+                    *sums = (0..R).rev().fold(0, |acc, j| {
+                        acc << 8 | u128::from(mul(value, EXP[j * (R - 1 - i) % 255]))
+                    });
                 }
             }
         }
@@ -83,7 +95,11 @@ impl<const N: usize, const R: usize> ReedSolomon<N, R> {
                 }
             }
         }
-        Self { division, power_sums, search }
+        Self {
+            division,
+            power_sums,
+            search,
+        }
     }
 
     /// The remainder of `message` * x^R: its parity, first symbol in the highest of
@@ -96,7 +112,8 @@ impl<const N: usize, const R: usize> ReedSolomon<N, R> {
         let mut rest = self.step(first);
         for chunk in body.as_chunks::<8>().0 {
             let low = if R > 8 { rest & (Self::MASK >> 64) } else { 0 };
-            rest = self.step((rest >> (8 * (R - 8))) as u64 ^ u64::from_be_bytes(*chunk)) ^ low << 64;
+            rest =
+                self.step((rest >> (8 * (R - 8))) as u64 ^ u64::from_be_bytes(*chunk)) ^ low << 64;
         }
         rest
     }
@@ -178,7 +195,12 @@ impl<const N: usize, const R: usize> ReedSolomon<N, R> {
     }
 
     /// Places where the locator polynomial vanishes; `None` unless there are `degree`.
-    fn roots(&self, lambda: &[u8; MAX_PARITY + 1], degree: usize, found: &mut Corrections) -> Option<()> {
+    fn roots(
+        &self,
+        lambda: &[u8; MAX_PARITY + 1],
+        degree: usize,
+        found: &mut Corrections,
+    ) -> Option<()> {
         let mut values = [1u8; WIDTH];
         for (halves, &l) in self.search.iter().zip(lambda).take(degree + 1).skip(1) {
             let low = &halves[0][usize::from(l & 15)];
@@ -206,7 +228,10 @@ impl<const N: usize, const R: usize> ReedSolomon<N, R> {
 
 /// Berlekamp-Massey, started from the erasure locator. Gives the locator of errors
 /// and erasures (constant term first) and its degree.
-fn locator<const N: usize, const R: usize>(s: &[u8; 16], erasures: &[u8]) -> Option<([u8; MAX_PARITY + 1], usize)> {
+fn locator<const N: usize, const R: usize>(
+    s: &[u8; 16],
+    erasures: &[u8],
+) -> Option<([u8; MAX_PARITY + 1], usize)> {
     let erased = erasures.len();
     let mut lambda = [0u8; MAX_PARITY + 1];
     lambda[0] = 1;

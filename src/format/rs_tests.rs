@@ -4,7 +4,10 @@ use rand_chacha::ChaCha8Rng;
 use super::super::columns;
 use super::*;
 
-fn random_word<const N: usize, const R: usize>(code: &ReedSolomon<N, R>, rng: &mut ChaCha8Rng) -> [u8; N] {
+fn random_word<const N: usize, const R: usize>(
+    code: &ReedSolomon<N, R>,
+    rng: &mut ChaCha8Rng,
+) -> [u8; N] {
     let mut word = [0; N];
     rng.fill(&mut word[..N - R]);
     let parity = code.divide(&word[..N - R]);
@@ -14,7 +17,9 @@ fn random_word<const N: usize, const R: usize>(code: &ReedSolomon<N, R>, rng: &m
 
 /// The remainder of a whole codeword: zero if and only if it is one.
 fn remainder<const N: usize, const R: usize>(code: &ReedSolomon<N, R>, word: &[u8; N]) -> u128 {
-    let parity = word[N - R..].iter().fold(0, |acc, &b| acc << 8 | u128::from(b));
+    let parity = word[N - R..]
+        .iter()
+        .fold(0, |acc, &b| acc << 8 | u128::from(b));
     code.divide(&word[..N - R]) ^ parity
 }
 
@@ -45,11 +50,13 @@ fn against_the_oracle<const N: usize, const R: usize>(seed: u64) {
         for &p in &places[erased..erased + errors] {
             bad[usize::from(p)] ^= rng.random_range(1..=255u8);
         }
-        let ours = code.locate(remainder(&code, &bad), &places[..erased]).map(|found| {
-            let mut word = bad;
-            found.iter().for_each(|(p, v)| word[p] ^= v);
-            word
-        });
+        let ours = code
+            .locate(remainder(&code, &bad), &places[..erased])
+            .map(|found| {
+                let mut word = bad;
+                found.iter().for_each(|(p, v)| word[p] ^= v);
+                word
+            });
         if beyond == 0 {
             assert_eq!(ours, Some(word), "{erased} erasures, {errors} errors");
             let theirs = decoder.correct(&bad, Some(&places[..erased])).unwrap();
@@ -58,7 +65,9 @@ fn against_the_oracle<const N: usize, const R: usize>(seed: u64) {
         } else if let Some(wrong) = ours {
             // Beyond the limits only another codeword near by may come out.
             assert_eq!(remainder(&code, &wrong), 0);
-            let changed = places[erased..].iter().filter(|&&p| wrong[usize::from(p)] != bad[usize::from(p)]);
+            let changed = places[erased..]
+                .iter()
+                .filter(|&&p| wrong[usize::from(p)] != bad[usize::from(p)]);
             assert!(2 * changed.count() + erased <= R);
         } else {
             refused += 1;

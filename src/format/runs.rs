@@ -69,7 +69,10 @@ struct WordRuns {
 static WORD_RUNS: LazyLock<Box<[WordRuns]>> = LazyLock::new(|| {
     (0..=u16::MAX)
         .map(|word| {
-            let mut entry = WordRuns { trail: 16, ..WordRuns::default() };
+            let mut entry = WordRuns {
+                trail: 16,
+                ..WordRuns::default()
+            };
             let mut length = 0;
             for bit in (0..16).rev() {
                 length += 1;
@@ -98,7 +101,11 @@ pub(crate) fn words_to_runs(words: &[u16], pending: &mut u8, runs: &mut Vec<u8>)
         let first = u64::from_le_bytes(entry.runs) + u64::from(*pending);
         out[at..at + 8].copy_from_slice(&first.to_le_bytes());
         at += usize::from(entry.count);
-        *pending = if entry.count == 0 { *pending + 16 } else { entry.trail };
+        *pending = if entry.count == 0 {
+            *pending + 16
+        } else {
+            entry.trail
+        };
     }
     runs.truncate(start + at);
 }

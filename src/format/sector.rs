@@ -124,7 +124,10 @@ pub struct SectorId {
 impl SectorId {
     /// A sector of the data area of layer 0, all flags off.
     pub fn new(psn: Psn) -> Self {
-        Self { psn, ..Self::default() }
+        Self {
+            psn,
+            ..Self::default()
+        }
     }
 
     /// The same information for another sector number.
@@ -305,8 +308,8 @@ mod tests {
     #[test]
     fn scrambling_starts_as_published() {
         let seeds = [
-            0x0001, 0x5500, 0x0002, 0x2a00, 0x0004, 0x5400, 0x0008, 0x2800, 0x0010, 0x5000, 0x0020, 0x2001, 0x0040,
-            0x4002, 0x0080, 0x0005u16,
+            0x0001, 0x5500, 0x0002, 0x2a00, 0x0004, 0x5400, 0x0008, 0x2800, 0x0010, 0x5000, 0x0020,
+            0x2001, 0x0040, 0x4002, 0x0080, 0x0005u16,
         ];
         for (k, seed) in seeds.iter().enumerate() {
             assert_eq!(SCRAMBLE[k][0], *seed as u8, "seed {k}");
@@ -348,7 +351,10 @@ mod tests {
         scramble_frame(psn, &mut frame);
         assert_eq!(check_frame(psn, &mut frame.clone()).unwrap().psn, psn);
         let other = psn.plus(1);
-        assert_eq!(check_frame(other, &mut frame.clone()), Err(SectorError::Id(other)));
+        assert_eq!(
+            check_frame(other, &mut frame.clone()),
+            Err(SectorError::Id(other))
+        );
         for bit in [6 * 8, 100 * 8 + 3, 2063 * 8 + 7] {
             let mut bad = frame;
             bad[bit / 8] ^= 1 << (bit % 8);

@@ -14,8 +14,9 @@ pub(crate) const SYNC_BITS: usize = 32;
 pub(crate) const TAIL: u16 = 0x0011;
 
 /// The sync codes of a sector in their order.
-pub(crate) const ORDER: [u8; SECTOR_FRAMES] =
-    [0, 5, 1, 5, 2, 5, 3, 5, 4, 5, 1, 6, 2, 6, 3, 6, 4, 6, 1, 7, 2, 7, 3, 7, 4, 7];
+pub(crate) const ORDER: [u8; SECTOR_FRAMES] = [
+    0, 5, 1, 5, 2, 5, 3, 5, 4, 5, 1, 6, 2, 6, 3, 6, 4, 6, 1, 7, 2, 7, 3, 7, 4, 7,
+];
 
 /// `[sync][states 3-4][secondary]`, each as two words.
 type Table = [[[[Code; 2]; 2]; 2]; 8];
@@ -24,12 +25,15 @@ static CODES: LazyLock<Table> = LazyLock::new(|| {
     let mut table = Table::default();
     for line in include_str!("data/sync_codes.csv").lines().skip(1) {
         let fields: Vec<&str> = line.split(',').collect();
-        let number: usize = fields[0][2..].parse().expect("the table is part of the crate");
+        let number: usize = fields[0][2..]
+            .parse()
+            .expect("the table is part of the crate");
         let bits = u32::from_str_radix(fields[3], 2).expect("the table is part of the crate");
         let high = usize::from(fields[1] == "3-4");
         let secondary = usize::from(fields[2] == "secondary");
         // The data after a sync code starts in state 1.
-        table[number][high][secondary] = [Code::new((bits >> 16) as u16, 0), Code::new(bits as u16, 0)];
+        table[number][high][secondary] =
+            [Code::new((bits >> 16) as u16, 0), Code::new(bits as u16, 0)];
     }
     table
 });
@@ -45,7 +49,12 @@ pub(crate) fn recognise(bits: u32) -> Option<u8> {
     if bits as u16 != TAIL {
         return None;
     }
-    (0..8u8).find(|&code| CODES[usize::from(code)].iter().flatten().any(|form| u32::from(form[0].word) == bits >> 16))
+    (0..8u8).find(|&code| {
+        CODES[usize::from(code)]
+            .iter()
+            .flatten()
+            .any(|form| u32::from(form[0].word) == bits >> 16)
+    })
 }
 
 #[cfg(test)]
@@ -67,7 +76,10 @@ mod tests {
                     assert_eq!(recognise(bits), Some(code));
                     assert!(seen.insert(bits));
                     // One run of 14T, which ends at bit 27.
-                    assert_eq!(form[0].word.trailing_zeros() + form[1].word.leading_zeros(), 13);
+                    assert_eq!(
+                        form[0].word.trailing_zeros() + form[1].word.leading_zeros(),
+                        13
+                    );
                     assert_eq!(form[1].word.leading_zeros() + 16, 27);
                 }
             }

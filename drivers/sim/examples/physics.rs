@@ -9,7 +9,7 @@ use disc_hal_sim::writing::{CHANNEL_PERIOD, EdgeTable, Kernel, VELOCITY, WritePo
 
 fn main() {
     let medium = DualLayer::standard();
-    let x = medium.cross_track(0.65);
+    let x = medium.cross_track(0.60);
     let o = medium.optics().expect("physical films");
     println!("spot 1/e2 radius {:.1} nm, surface {:.4}", x.spot_radius * 1e9, o.surface);
     println!("layer place      R       T       A dye   A metal phase/deg");
@@ -112,7 +112,7 @@ fn barriers(medium: &DualLayer, l0: (f64, f64)) {
     for nm in [0.0, 2.0, 5.0, 10.0, 15.0, 20.0, 30.0] {
         let mut m = *medium;
         m.l1.barrier = (nm > 0.0).then_some(Coat { material: BARRIER, thickness: nm * 1e-9 });
-        let x = m.cross_track(0.65);
+        let x = m.cross_track(0.60);
         let o = m.optics().expect("physical films");
         let l1 = thresholds(&m, 1);
         println!(
@@ -128,7 +128,7 @@ fn barriers(medium: &DualLayer, l0: (f64, f64)) {
 /// Power in the dye at the threshold of a resting spot after 40 and 150 ns, W per kelvin.
 fn thresholds(medium: &DualLayer, layer: usize) -> (f64, f64) {
     let heat = writing(medium, layer).expect("physical films");
-    let x = medium.cross_track(0.65);
+    let x = medium.cross_track(0.60);
     let g = heat.response(x.spot_radius, &Resolution { duration: 0.2e-6, ..Resolution::STANDARD });
     let absorbed = heat.incident * heat.dye_share;
     (absorbed / g.static_pulse(40e-9), absorbed / g.static_pulse(150e-9))

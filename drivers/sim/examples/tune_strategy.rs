@@ -14,7 +14,7 @@ const PERIOD: f64 = 1.0 / 26.15625e6;
 const VELOCITY: f64 = 3.84;
 const RISE: f64 = 295.0;
 /// Half width of long marks, metres.
-const WIDTH: f32 = 0.21e-6;
+const WIDTH: f32 = 0.22e-6;
 
 /// Peak power at which an 11T mark has the wanted half width.
 fn power_for_width(table: &EdgeTable, bias: f64) -> WritePower {
@@ -90,7 +90,7 @@ fn main() {
     // `matched`: only the second layer of the matched variant; its first is the standard's.
     let matched = std::env::args().any(|a| a == "matched");
     let medium = if matched { DualLayer::matched() } else { DualLayer::standard() };
-    let x = medium.cross_track(0.65);
+    let x = medium.cross_track(0.60);
     for (layer, bias) in [(0, 0.7e-3), (1, 1.0e-3)] {
         if matched && layer == 0 {
             continue;

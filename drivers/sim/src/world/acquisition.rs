@@ -39,7 +39,7 @@ const SHOT: f64 = 3.8e-8;
 /// Noise of the medium: reflectance of stretches of `GRAIN` channel bits, r.m.s.
 /// relative. Seen through the spot it gives a carrier-to-noise ratio of about
 /// 52 dB in 30 kHz (facts 4: 50-55 dB).
-const GRAIN_NOISE: f32 = 0.0080;
+const GRAIN_NOISE: f32 = 0.0060;
 const GRAIN: f64 = 4.0;
 
 /// Stretches of one stream of random numbers.

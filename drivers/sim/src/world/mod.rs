@@ -31,7 +31,7 @@ pub(crate) use focus::focus_spec;
 pub(crate) use radial::tracking_spec;
 
 /// Numerical aperture of the objective.
-pub(crate) const APERTURE: f64 = 0.65;
+pub(crate) const APERTURE: f64 = 0.60;
 
 /// Lens position at which the first layer is in focus, in metres.
 const FIRST_LAYER: f64 = 120e-6;

@@ -10,12 +10,18 @@ use crate::model::LayerModel;
 use crate::noise::{Purpose, Stream};
 use crate::writing::{Edge, SolvedEdges};
 
-/// Deviation of a mark's edges when it is written, r.m.s. in channel bits: grain
-/// of groove and dye. (Facts: the medium's share of a DVD's jitter is 3-4 %.)
-const EDGE_NOISE: f32 = 0.022;
+/// Fluctuation of what makes a mark, as a part of the power, r.m.s. at each edge:
+/// grain of groove and dye, absorption, intensity of the laser. An edge moves by
+/// it times its sensitivity to power, so that edges of marks that barely form
+/// fluctuate most. (At calibrated power 2 to 3 % of T; facts: the medium's share
+/// of a DVD's jitter is 3-4 %.)
+const DOSE_NOISE: f32 = 0.013;
 
 /// Deviation of the depth of marks, r.m.s., as a part of it.
 const DEPTH_NOISE: f32 = 0.02;
+
+/// Part of the power by which the sensitivity of edges is probed.
+const POWER_DIFFERENCE: f32 = 0.02;
 
 /// Rayleigh range of the focused spot in the disc, in metres.
 const RAYLEIGH: f64 = 1.1e-6;
@@ -129,7 +135,7 @@ impl World {
         let bits_per_second = self.mechanics.velocity / self.model.bit;
         let writer = self.writer.as_mut()?;
         let layer = writer.layer;
-        let edges = writer.at(gain);
+        let (edges, stronger) = (writer.at(gain), writer.at(gain * (1.0 + f64::from(POWER_DIFFERENCE))));
         let shot = self.lasers.shots.iter_mut().find(|s| s.phase == Phase::Writing)?;
         // Channel bits of the disc for each of the shot.
         let scale = shot.fixed_clock().map_or(1.0, |clock| bits_per_second / clock);
@@ -141,7 +147,7 @@ impl World {
         shot.at = reached;
         let model = &self.model.layers[layer];
         let (noise, pending, layers) = (self.edge_noise.as_mut()?, &mut self.pending, &mut self.disc.layers[..]);
-        Scribe { layer, scale, edges: &edges, model, noise, pending, layers }.take_runs(shot);
+        Scribe { layer, scale, edges: &edges, stronger: &stronger, model, noise, pending, layers }.take_runs(shot);
         let end = shot.origin + shot.at * scale;
         if shot.at >= shot.plan.length as f64 {
             shot.phase = Phase::Over(Outcome::Done);
@@ -173,6 +179,8 @@ struct Scribe<'w> {
     /// Channel bits of the disc for each of the shot.
     scale: f64,
     edges: &'w SolvedEdges,
+    /// The same for a power greater by `POWER_DIFFERENCE`.
+    stronger: &'w SolvedEdges,
     model: &'w LayerModel,
     noise: &'w mut Stream,
     pending: &'w mut Pending,
@@ -214,8 +222,15 @@ impl Scribe<'_> {
         let lead = offset(self.edges.lead_edge(mark, space, run, after), -0.5 * f32::from(space));
         let trail = offset(self.edges.trail_edge(space, run, after), 0.5 * f32::from(after));
         let (Some(lead), Some(trail), Some(half)) = (lead, trail, self.edges.half_width(run)) else { return };
-        let from = shot.taken as f64 + f64::from(lead + EDGE_NOISE * deviations[0]);
-        let to = end as f64 + f64::from(trail + EDGE_NOISE * deviations[1]);
+        let moved = |edge: f32, stronger: Edge, deviation: f32| {
+            let slope = match stronger {
+                Edge::At(other) => (other - edge) / POWER_DIFFERENCE,
+                _ => 0.0,
+            };
+            f64::from(edge + DOSE_NOISE * slope * deviation)
+        };
+        let from = shot.taken as f64 + moved(lead, self.stronger.lead_edge(mark, space, run, after), deviations[0]);
+        let to = end as f64 + moved(trail, self.stronger.trail_edge(space, run, after), deviations[1]);
         let depth = self.model.depth(f64::from(half)) * (1.0 + DEPTH_NOISE * deviations[2]);
         let place = |bits: f64| shot.origin + bits * self.scale;
         self.pending.push(self.layers, self.layer, place(from), place(to), depth);
