@@ -51,10 +51,16 @@ fn s_curve(part: &Part<'_>) -> Result<Figure, Failure> {
             .filter(|(x, y)| x.is_finite() && y.is_finite())
             .collect()
     };
-    let (error, sum) = (pairs(&survey.focus_error), pairs(&survey.sum));
+    // The lens travels further than there is anything to see.
+    let seen = span(survey.curves.iter().map(|c| f64::from(c.position_nm) / 1000.0), 0.0);
+    let near = |p: &(f64, f64)| survey.curves.is_empty() || (seen.start - 80.0..seen.end + 80.0).contains(&p.0);
+    let cut = |values: &[f64]| -> Vec<(f64, f64)> { pairs(values).into_iter().filter(near).collect() };
+    let (error, sum) = (cut(&survey.focus_error), cut(&survey.sum));
     let svg = draw("Focus error and sum against the position of the lens", |root: &Canvas<'_>| -> Drawn {
         let xs = span(error.iter().map(|p| p.0), 0.0);
         let ys = span(error.iter().chain(&sum).map(|p| p.1), 0.08);
+        // Room for the names of the curves.
+        let ys = ys.start..ys.end + 0.22 * (ys.end - ys.start);
         let top = ys.end;
         let mut chart = ChartBuilder::on(root)
             .margin(10)

@@ -15,8 +15,8 @@ const STEPS: u32 = 12;
 pub(super) fn figure(part: &Part<'_>) -> Result<Option<Figure>, Failure> {
     let Some(eye) = &part.quality.eye else { return Ok(None) };
     let peak = f64::from(eye.counts.iter().copied().max().unwrap_or(0).max(1));
-    // The crossings are rare next to the rails: a logarithm shows both.
-    let step = |n: u32| (f64::from(STEPS) * (1.0 + f64::from(n)).ln() / (1.0 + peak).ln()).round() as u32;
+    // The crossings are rare next to the rails: a power below 1 shows both.
+    let step = |n: u32| (f64::from(STEPS) * (f64::from(n) / peak).powf(0.6)).ceil() as u32;
     let height = (eye.high - eye.low) / EYE_LEVELS as f64;
     let width = 2.0 / EYE_PHASES as f64;
     let svg = draw("Eye pattern", |root: &Canvas<'_>| -> Drawn {
@@ -45,7 +45,7 @@ pub(super) fn figure(part: &Part<'_>) -> Result<Option<Figure>, Failure> {
             .draw()?;
         Ok(())
     })?;
-    let key = vec![(BLUE, Mark::Dot, "darker: more often (logarithmic)".into())];
+    let key = vec![(BLUE, Mark::Dot, "stronger colour: more often".into())];
     let words =
         "The signal over two bits, laid over itself. An open diamond in the middle of each bit means that marks \
                  and spaces are told apart with room to spare."

@@ -95,23 +95,31 @@ fn banner(page: &mut String, view: &View<'_>) {
 
 fn overview(page: &mut String, view: &View<'_>) {
     page.push_str("<div class=\"scroll\"><table class=\"cards\"><thead><tr>");
-    for (i, column) in COLUMNS.iter().enumerate() {
+    for (i, column) in order() {
         let _ = write!(page, "<th{}>{column}</th>", align(i));
     }
     page.push_str("</tr></thead><tbody>\n");
     for part in &view.parts {
         page.push_str("<tr>");
-        for (i, cell) in cells(part).iter().enumerate() {
-            let class = match (COLUMNS[i], cell.as_str()) {
+        let cells = cells(part);
+        for (i, column) in order() {
+            let cell = &cells[i];
+            let class = match (column, cell.as_str()) {
                 ("verdict", word) | ("identical", word @ "NO") => format!(" class=\"{word}\""),
                 ("file", _) => " class=\"name\"".into(),
                 _ => align(i).into(),
             };
-            let _ = write!(page, "<td data-label=\"{}\"{class}>{}</td>", COLUMNS[i], escape(cell));
+            let _ = write!(page, "<td data-label=\"{column}\"{class}>{}</td>", escape(cell));
         }
         page.push_str("</tr>\n");
     }
     page.push_str("</tbody></table></div>\n");
+}
+
+/// The columns with the verdict behind the file: it is what most readers want.
+fn order() -> impl Iterator<Item = (usize, &'static str)> {
+    let last = COLUMNS.len() - 1;
+    [0, 1, last].into_iter().chain(2..last).map(|i| (i, COLUMNS[i]))
 }
 
 /// Numbers go to the right.
