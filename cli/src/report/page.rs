@@ -156,7 +156,7 @@ fn story(part: &Part<'_>) -> String {
 }
 
 fn limits(page: &mut String, part: &Part<'_>) {
-    page.push_str("<h3>Limits</h3>\n<div class=\"scroll\"><table class=\"cards\"><thead><tr>");
+    page.push_str("<h3>Limits</h3>\n<div class=\"scroll\"><table class=\"narrow\"><thead><tr>");
     const HEAD: [&str; 5] = ["measure", "value", "limit", "margin", "verdict"];
     for (i, head) in HEAD.iter().enumerate() {
         let _ = write!(page, "<th{}>{head}</th>", if (1..=3).contains(&i) { " class=\"n\"" } else { "" });
