@@ -110,7 +110,11 @@ pub(crate) struct Record {
 /// Reads what begins at the start of the layer's data area, or at --address.
 /// Several recordings on one layer have their own addresses: `record` and
 /// `info` print them. Without --disc and --bench the only disc file (*.dhd) in
-/// the current folder is taken.
+/// the current folder is taken. What can't be corrected is an error, never data.
+///
+/// Files of a multiple of 32 KiB carry no mark of their end on the disc: for
+/// these a recording that was stopped can't be told from a whole one, and a
+/// warning says so.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Examples:

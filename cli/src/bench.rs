@@ -1,10 +1,10 @@
 //! Benches: which one is meant, which ones are there, and opening them.
 
+use core::fmt;
+use core::str::FromStr;
 use std::ffi::OsStr;
-use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
 use disc_hal::media::Medium;
 use disc_hal_sim::SimRig;
@@ -79,7 +79,7 @@ fn distance(a: &str, b: &str) -> usize {
         row[0] = i + 1;
         for (j, y) in b.iter().enumerate() {
             let next = (corner + usize::from(x != *y)).min(row[j] + 1).min(row[j + 1] + 1);
-            corner = std::mem::replace(&mut row[j + 1], next);
+            corner = core::mem::replace(&mut row[j + 1], next);
         }
     }
     row[b.len()]

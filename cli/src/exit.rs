@@ -1,7 +1,7 @@
 //! Exit codes, and what a user is told when a command fails.
 
-use std::error::Error;
-use std::fmt::Write as _;
+use core::error::Error;
+use core::fmt::Write as _;
 use std::process::ExitCode;
 
 use disc_hal::hal::{AbortCause, ErrorKind, Outcome};

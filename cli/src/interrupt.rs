@@ -1,9 +1,9 @@
 //! Ctrl-C: the first asks the run to end cleanly, the second ends it at once.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use core::sync::atomic::{AtomicBool, Ordering};
+use core::time::Duration;
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use disc_hal::hal::OffHandle;
 

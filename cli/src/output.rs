@@ -143,7 +143,7 @@ impl Spool {
     }
 
     /// Sends its first `length` bytes to stdout.
-    pub(crate) fn to_stdout(mut self, length: u64) -> Result<(), Failure> {
+    pub(crate) fn send(mut self, length: u64) -> Result<(), Failure> {
         self.0.rewind().map_err(Self::failed)?;
         let mut out = io::stdout().lock();
         match io::copy(&mut io::Read::take(self.0, length), &mut out).and_then(|_| out.flush()) {

@@ -1,7 +1,7 @@
 //! Progress and notes on stderr.
 
+use core::time::Duration;
 use std::io::{IsTerminal as _, stderr};
-use std::time::Duration;
 
 use disc_hal::record::{Observer, Stage};
 use indicatif::{ProgressBar, ProgressStyle};

@@ -1,6 +1,6 @@
 //! Tables of plain text.
 
-use std::fmt::Write as _;
+use core::fmt::Write as _;
 
 use crate::view::{COLUMNS, View, cells, verdict_cells, word};
 

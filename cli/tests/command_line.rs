@@ -207,11 +207,21 @@ fn an_interrupted_recording_ends_cleanly() {
     while !seen.contains("writing ...") {
         assert!(std::io::BufRead::read_line(&mut err, &mut seen).unwrap() > 0, "{seen}");
     }
-    std::thread::sleep(std::time::Duration::from_millis(500));
+    std::thread::sleep(core::time::Duration::from_millis(500));
     assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
     std::io::Read::read_to_string(&mut err, &mut seen).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(130), "{seen}");
     assert!(seen.contains("cancelled") && seen.contains("the lasers are off"), "{seen}");
     let info = run(d, &["info"]);
     assert!(info.status.success(), "{}", String::from_utf8_lossy(&info.stderr));
+    // What is there can be read, and it is said that it may not be all.
+    let read = run(d, &["read", "-o", "part"]);
+    let err = String::from_utf8_lossy(&read.stderr);
+    if read.status.success() {
+        let part = fs::read(d.join("part")).unwrap();
+        assert!(part.len() < 3_000_000 && text(3_000_000).starts_with(&part));
+        assert!(err.contains("the rest is missing"), "{err}");
+    } else {
+        assert!(!d.join("part").exists(), "{err}");
+    }
 }

@@ -1,6 +1,6 @@
 //! `disc-hal info`.
 
-use std::fmt::Write as _;
+use core::fmt::Write as _;
 
 use disc_hal::hal::{Address, Bench, ChannelKind, Rig as _, SourceRole};
 use disc_hal::media::{Area, Direction, Medium};
@@ -150,7 +150,7 @@ fn parts(bench: &Bench<'_>) -> Vec<Section> {
     laser = laser
         .with("all sources", format!("up to {}", mw(lasers.total_max.0)))
         .with("channel clock", format!("{} to {}", mhz(lasers.clock_min.0.into()), mhz(lasers.clock_max.0.into())))
-        .with("energy of a shot", format!("up to {}", lasers.energy_max))
+        .with("energy of a shot", format!("up to {} J", lasers.energy_max.0 as f64 / 1e9))
         .with("shots at a time", lasers.queue)
         .with("buffer", format!("{} runs", lasers.buffer_runs));
     let focus = bench.focus.spec();

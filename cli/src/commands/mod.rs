@@ -65,7 +65,7 @@ fn with_rig<R: Rig, T>(
     let interrupt = Interrupt::watch();
     interrupt.guard(rig.off_handle());
     let mut watch = Watch::new(voice, interrupt);
-    let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| work(rig, &mut watch)));
+    let result = std::panic::catch_unwind(core::panic::AssertUnwindSafe(|| work(rig, &mut watch)));
     drop(watch);
     let closed = rig.close().map_err(|e| {
         Failure::new(Code::Data, format!("the bench could not be closed: {e}"))

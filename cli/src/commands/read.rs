@@ -42,7 +42,7 @@ impl Out {
     /// Puts the first `length` bytes where they belong.
     fn finish(self, length: u64) -> Result<(), Failure> {
         match self {
-            Self::Stdout(spool) => spool.to_stdout(length),
+            Self::Stdout(spool) => spool.send(length),
             Self::File(mut file) => {
                 if let Err(e) = file.writer().set_len(length) {
                     // A device has no length to set; what it took is too much then.
@@ -63,7 +63,7 @@ pub(super) fn run(args: &Read, voice: Voice) -> Result<Code, Failure> {
     let (layer, first) = place::locate(&medium, args.layer, args.address)?;
     let mut out = Out::open(args, &path)?;
     let options = options(&rig);
-    let (length, blocks) = with_rig(&mut rig, Purpose::Read, voice, |rig, watch| {
+    let (length, total, blocks) = with_rig(&mut rig, Purpose::Read, voice, |rig, watch| {
         let mut session = Session::open(rig.bench(), &medium, options, watch)?;
         let mut tail = [0; TRAILER_BYTES];
         let mut total = 0u64;
@@ -81,10 +81,17 @@ pub(super) fn run(args: &Read, voice: Voice) -> Result<Code, Failure> {
             Some(e) => Err(Failure::new(Code::Data, format!("can't write what was read: {e}"))
                 .because(e)
                 .next("make room, or give another path with -o")),
-            None => Ok((stripped_len(total, &tail), back.blocks.len())),
+            None => Ok((stripped_len(total, &tail), total, back.blocks.len())),
         }
     })?;
     out.finish(length)?;
+    if length == total {
+        // Files of whole blocks have no trailer, and nor has the beginning of a longer one.
+        voice.say(
+            "warning: nothing marks the end of this recording: the file is a multiple of 32 KiB long, or its \
+             recording was stopped and the rest is missing",
+        );
+    }
     voice.say(&format!("read {length} bytes ({blocks} ECC blocks) from layer {layer} at {}", Address(first)));
     Ok(Code::Pass)
 }

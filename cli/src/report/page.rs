@@ -1,6 +1,6 @@
 //! The page: verdict first, then the table, the limits, the plots, the configuration.
 
-use std::fmt::Write as _;
+use core::fmt::Write as _;
 
 use super::charts::{Figure, Mark, figures};
 use crate::exit::Failure;

@@ -1,7 +1,7 @@
 //! Drawing one plot, in colours that suit a light and a dark page.
 
+use core::ops::Range;
 use std::io;
-use std::ops::Range;
 
 use plotters::coord::Shift;
 use plotters::drawing::DrawingAreaErrorKind;

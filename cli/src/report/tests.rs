@@ -17,7 +17,7 @@ fn quality(noise: f64) -> SignalQuality {
     let mut level = 1.0;
     let mut square = Vec::new();
     for run in runs {
-        square.extend(std::iter::repeat_n(level, usize::from(run) * 4));
+        square.extend(core::iter::repeat_n(level, usize::from(run) * 4));
         level = -level;
     }
     let kernel: Vec<f64> = (-8i32..=8).map(|i| (-f64::from(i * i) / 18.0).exp()).collect();
