@@ -123,7 +123,9 @@ impl From<MediumError> for Failure {
 impl From<SimError> for Failure {
     fn from(error: SimError) -> Self {
         let code = match &error {
-            SimError::File(DiscFileError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
+            SimError::File(DiscFileError::Io { source, what: "can't read", .. })
+                if source.kind() == std::io::ErrorKind::NotFound =>
+            {
                 Code::NoDevice
             }
             _ => Code::Data,
