@@ -1,3 +1,40 @@
-//! The `disc-hal` command.
+//! The `disc-hal` command: records, reads, measures and judges optical discs.
+//!
+//! Data go to stdout, everything else to stderr. The exit codes are in
+//! [`exit::Code`].
 
-fn main() {}
+mod args;
+mod bench;
+mod commands;
+mod exit;
+mod input;
+mod interrupt;
+mod output;
+mod place;
+mod progress;
+mod report;
+mod table;
+mod view;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let result = std::panic::catch_unwind(|| {
+        let arguments = args::parse();
+        commands::run(arguments)
+    });
+    match result {
+        Ok(Ok(code)) => code.into(),
+        Ok(Err(failure)) => {
+            failure.print();
+            failure.code().into()
+        }
+        // The hook has printed where.
+        Err(_) => {
+            eprintln!(
+                "error: an internal error; this is a mistake in the program, please report it with the line above"
+            );
+            exit::Code::Device.into()
+        }
+    }
+}

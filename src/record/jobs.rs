@@ -14,16 +14,13 @@ use crate::hal::{Address, Bench, Microwatts};
 use crate::media::{LimitSet, Medium};
 use crate::signal::{DVD_R_DL, DVD_R_SL, Limit, judge, measures};
 
-/// Blocks below which the PI sum over eight blocks isn't defined.
-const LEAST_BLOCKS: u32 = 8;
-
 /// A file to record.
 #[derive(Debug, Clone)]
 pub struct Job<'a> {
     /// Its name, for results and messages.
     pub name: &'a str,
-    /// Its bytes. A file is padded to whole ECC blocks and to eight of them;
-    /// the padding says how long it was.
+    /// Its bytes. A file is padded to whole ECC blocks and to the least number in
+    /// the [`Options`]; the padding says how long it was.
     pub data: &'a [u8],
     /// The layer, counted from the light inwards.
     pub layer: usize,
@@ -96,8 +93,9 @@ impl Session<'_> {
     fn record_job(&mut self, job: &Job<'_>, calibration: Calibration) -> Result<LayerRecording, RecordError> {
         let power = Microwatts(calibration.optimum_uw);
         let strategy = self.medium.layers[job.layer].write.strategy.with_peak(power);
-        let place = self.write_file(job.layer, job.address, job.data, LEAST_BLOCKS, &strategy)?;
-        let read = self.verify(&place, job.data, LEAST_BLOCKS)?;
+        let least = self.options.min_blocks.max(1);
+        let place = self.write_file(job.layer, job.address, job.data, least, &strategy)?;
+        let read = self.verify(&place, job.data, least)?;
         let measured_sectors = place.sectors().min(self.options.measure_sectors.max(1));
         // From the middle: not the best, not the worst place of the file.
         let skip = (place.sectors() - measured_sectors) / 2;

@@ -20,6 +20,9 @@ pub struct Options {
     pub shot_blocks: u32,
     /// Sectors whose signal is measured after a recording, at most.
     pub measure_sectors: u32,
+    /// Files are padded to so many ECC blocks at least; below 8 the PI sum over
+    /// eight blocks isn't defined.
+    pub min_blocks: u32,
     /// Seed of the random data in the test area.
     pub seed: u64,
     /// The bench's name in the results.
@@ -37,6 +40,7 @@ impl Default for Options {
             calibration_rms: 0.05,
             shot_blocks: 16,
             measure_sectors: 48,
+            min_blocks: 8,
             seed: 0,
             bench: String::new(),
             settings: Vec::new(),

@@ -1,0 +1,292 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
+
+use crate::bench::Selector;
+use crate::exit;
+
+/// Records, reads, measures and judges optical discs on any bench.
+///
+/// Without a bench at hand, everything runs on a simulated one whose discs are
+/// files. A disc is recorded once: what is recorded stays.
+#[derive(Debug, Parser)]
+#[command(name = "disc-hal", version, after_help = exit::HELP, max_term_width = 100)]
+pub(crate) struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    /// Say more about the steps; twice for every step.
+    #[arg(short, long, global = true, action = clap::ArgAction::Count, conflicts_with = "quiet")]
+    pub(crate) verbose: u8,
+    /// Say nothing but errors.
+    #[arg(short, long, global = true)]
+    pub(crate) quiet: bool,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Record(Record),
+    Read(Read),
+    Measure(Measure),
+    Info(Info),
+    Benches(Benches),
+    Media(Media),
+    /// Goes between files and raw channel bits, without any disc.
+    #[command(subcommand)]
+    Format(Format),
+    Completions(Completions),
+}
+
+/// Which bench, with which disc.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct Target {
+    /// The bench: `sim` for a simulated one, `sim:FILE` with the disc in a disc file.
+    #[arg(long, value_name = "SELECTOR", conflicts_with = "disc")]
+    pub(crate) bench: Option<Selector>,
+    /// The disc file of a simulated disc; the same as --bench sim:FILE.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) disc: Option<PathBuf>,
+}
+
+/// Records files, reads them back, compares every byte, measures and judges.
+///
+/// Makes a new simulated dual-layer disc (disc-1.dhd, disc-2.dhd, ... in the
+/// current folder) unless --disc or --bench says otherwise. Each file is padded
+/// to whole ECC blocks of 32 KiB and to at least eight of them; `read` takes the
+/// padding off again. Without --layer the first file goes on layer 0 and the
+/// second on layer 1.
+///
+/// Ctrl-C ends the writing cleanly and says what is on the disc; a second one
+/// switches the lasers off and ends at once.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  disc-hal record README.md --report report.html
+  disc-hal record README.md --layer 1
+  disc-hal record first.iso second.iso --disc both.dhd
+  disc-hal record notes.txt --disc both.dhd --layer 0      adds to a disc
+  disc-hal record data.bin --seed 7 --json > result.json
+
+The exit code is 1 if the file is recorded and a limit is not kept; see
+`disc-hal --help` for the others.")]
+pub(crate) struct Record {
+    /// The files.
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// The layer of each file, counted from 0 nearest to the light; once for each file.
+    #[arg(long, value_name = "N")]
+    pub(crate) layer: Vec<usize>,
+    /// First sector of the data (030000h, 0x30000), a multiple of 16; only for one
+    /// file. Without it: the next free place.
+    #[arg(long, value_name = "PSN", value_parser = crate::place::parse_address)]
+    pub(crate) address: Option<u32>,
+    /// The medium: a preset (see `disc-hal media`) or a medium file. Without it:
+    /// the disc's own, or dual-layer for a new disc.
+    #[arg(long, value_name = "NAME|FILE")]
+    pub(crate) medium: Option<String>,
+    #[command(flatten)]
+    pub(crate) target: Target,
+    /// Root of all noise of a new simulated disc [default: 1]. The same seed gives
+    /// the same disc, numbers and report.
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Option<u64>,
+    /// Writes a report with plots, one HTML file.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) report: Option<PathBuf>,
+    /// Prints everything that was found as one JSON document instead of the table.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Pads to so many ECC blocks of 32 KiB at least; with fewer than 8 the PI sum
+    /// over eight blocks has no value, and its limit is not kept.
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(crate) min_blocks: u32,
+}
+
+/// Reads a recording back from a disc, exactly the file that was recorded.
+///
+/// Reads what begins at the start of the layer's data area, or at --address.
+/// Several recordings on one layer have their own addresses: `record` and
+/// `info` print them. Without --disc and --bench the only disc file (*.dhd) in
+/// the current folder is taken. What can't be corrected is an error, never data.
+///
+/// Files of a multiple of 32 KiB carry no mark of their end on the disc: for
+/// these a recording that was stopped can't be told from a whole one, and a
+/// warning says so.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  disc-hal read -o copy.md
+  disc-hal read --disc disc-1.dhd --layer 1 -o second.iso
+  disc-hal read --address 0300A0h > second-on-the-layer.txt
+  disc-hal read --disc disc-1.dhd -o - | sha256sum")]
+pub(crate) struct Read {
+    #[command(flatten)]
+    pub(crate) target: Target,
+    /// The layer [default: 0, or that of --address].
+    #[arg(long, value_name = "N")]
+    pub(crate) layer: Option<usize>,
+    /// First sector of the recording (030000h, 0x30000), a multiple of 16.
+    #[arg(long, value_name = "PSN", value_parser = crate::place::parse_address)]
+    pub(crate) address: Option<u32>,
+    /// Where to put the file; `-` for the standard output, which is also taken
+    /// without -o unless it is a terminal.
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+/// Measures what is recorded and compares it with the limits of the medium.
+///
+/// Reads from the start of the layer's data area, or from --address, to the end
+/// of that recording.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  disc-hal measure
+  disc-hal measure --disc disc-1.dhd --layer 1 --report layer-1.html
+  disc-hal measure --address 0300A0h --sectors 128 --json
+
+The exit code is 1 if a limit is not kept.")]
+pub(crate) struct Measure {
+    #[command(flatten)]
+    pub(crate) target: Target,
+    /// The layer [default: 0, or that of --address].
+    #[arg(long, value_name = "N")]
+    pub(crate) layer: Option<usize>,
+    /// First sector (030000h, 0x30000), a multiple of 16.
+    #[arg(long, value_name = "PSN", value_parser = crate::place::parse_address)]
+    pub(crate) address: Option<u32>,
+    /// Sectors to read, up to whole ECC blocks of 16 [default: to the end].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) sectors: Option<u32>,
+    /// Writes a report with plots, one HTML file.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) report: Option<PathBuf>,
+    /// Prints everything that was found as one JSON document.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Shows the bench, its parts, the medium, and what is recorded where.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  disc-hal info
+  disc-hal info --bench sim:disc-1.dhd
+  disc-hal info --disc disc-1.dhd --json")]
+pub(crate) struct Info {
+    #[command(flatten)]
+    pub(crate) target: Target,
+    /// Prints one JSON document.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Lists every bench that can be given to --bench, and whether it can be opened.
+///
+/// These are the simulator and the disc files (*.dhd) in the current folder.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  disc-hal benches
+  disc-hal benches --json
+  disc-hal benches --require 2 || echo 'a bench is missing'")]
+pub(crate) struct Benches {
+    /// Prints one JSON document.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Fails with exit code 3 if fewer than N can be opened.
+    #[arg(long, value_name = "N")]
+    pub(crate) require: Option<usize>,
+}
+
+/// Lists the media that are built in, or prints one as a medium file.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  disc-hal media
+  disc-hal media dual-layer > mine.toml
+  disc-hal record README.md --medium mine.toml")]
+pub(crate) struct Media {
+    /// A preset or a medium file; it is checked and printed.
+    pub(crate) name: Option<String>,
+}
+
+/// What to do with channel bits.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Format {
+    Encode(Encode),
+    Decode(Decode),
+}
+
+/// Encodes a file to the channel bits that would be recorded.
+///
+/// The bits are packed, the first in the highest place of a byte; 1 is a
+/// transition between mark and space.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  disc-hal format encode README.md -o readme.bits
+  disc-hal format encode README.md -o readme.nrz --levels")]
+pub(crate) struct Encode {
+    /// The file.
+    pub(crate) file: PathBuf,
+    /// Where to put the bits; `-` for the standard output.
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: PathBuf,
+    /// Writes levels (1 is mark) instead of transitions.
+    #[arg(long)]
+    pub(crate) levels: bool,
+    /// Number of the first sector, a multiple of 16.
+    #[arg(long, value_name = "PSN", default_value = "030000h", value_parser = crate::place::parse_address)]
+    pub(crate) address: u32,
+    /// Pads to so many ECC blocks of 32 KiB at least.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(crate) min_blocks: u32,
+}
+
+/// Decodes channel bits to the file they hold.
+///
+/// Takes transitions or levels of either sign, from any bit on.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  disc-hal format decode readme.bits -o README.copy
+  disc-hal format decode from-another-tool.bits -o - | less")]
+pub(crate) struct Decode {
+    /// The packed bits.
+    pub(crate) bits: PathBuf,
+    /// Where to put the file; `-` for the standard output.
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: PathBuf,
+}
+
+/// Prints completions for a shell.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Example:
+  disc-hal completions bash > ~/.local/share/bash-completion/completions/disc-hal")]
+pub(crate) struct Completions {
+    /// The shell.
+    pub(crate) shell: clap_complete::Shell,
+}
+
+/// The command line of this process; wrong ones end it here with code 2.
+pub(crate) fn parse() -> Cli {
+    Cli::parse()
+}
+
+/// The description of the command line.
+pub(crate) fn command() -> clap::Command {
+    Cli::command()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_description_is_consistent() {
+        super::command().debug_assert();
+    }
+}

@@ -1,0 +1,249 @@
+//! `disc-hal info`.
+
+use core::fmt::Write as _;
+
+use disc_hal::hal::{Address, Bench, ChannelKind, Rig as _, SourceRole};
+use disc_hal::media::{Area, Direction, Medium};
+use disc_hal_sim::SimRig;
+use serde::Serialize;
+
+use crate::args::{Info, Target};
+use crate::bench::{self, Selector};
+use crate::exit::{Code, Failure};
+use crate::output;
+use crate::place::{self, Free, Recorded};
+use crate::progress::Voice;
+use crate::view::sector;
+
+/// A section of the text: a title, and names with values.
+#[derive(Debug, Serialize)]
+struct Section {
+    title: String,
+    values: Vec<(String, String)>,
+}
+
+impl Section {
+    fn new(title: impl Into<String>) -> Self {
+        Self { title: title.into(), values: Vec::new() }
+    }
+
+    fn with(mut self, name: impl Into<String>, value: impl ToString) -> Self {
+        self.values.push((name.into(), value.to_string()));
+        self
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct LayerState {
+    layer: usize,
+    data: Area,
+    recorded: Vec<Recorded>,
+    free: Free,
+}
+
+#[derive(Debug, Serialize)]
+struct Document {
+    schema: u32,
+    command: &'static str,
+    disc: Option<String>,
+    bench: String,
+    medium: Medium,
+    sections: Vec<Section>,
+    layers: Vec<LayerState>,
+}
+
+/// Shows the bench, its parts, the medium and the disc.
+pub(super) fn run(args: &Info, voice: Voice) -> Result<Code, Failure> {
+    let mut rig = match &args.target {
+        Target { bench: Some(Selector::Sim), disc: None } => SimRig::blank(Medium::load("dual-layer")?, 1)?,
+        target => SimRig::open(&bench::for_reading(target, |text| voice.say(text))?)?,
+    };
+    let medium = rig.medium();
+    let written = rig.written();
+    let recorded = place::recordings(&medium, &written);
+    let mut layers = Vec::new();
+    for (layer, l) in medium.layers.iter().enumerate() {
+        layers.push(LayerState {
+            layer,
+            data: l.layout.data,
+            recorded: recorded.iter().filter(|r| r.layer == layer).cloned().collect(),
+            free: place::free(&medium, layer, &written)?,
+        });
+    }
+    let disc = rig.path().map(|p| p.display().to_string());
+    let mut sections = vec![
+        Section::new("bench")
+            .with("identity", rig.identity())
+            .with("disc", disc.as_deref().unwrap_or("a blank simulated disc in memory"))
+            .with("seed", rig.seed()),
+    ];
+    sections.extend(parts(&rig.bench()));
+    sections.push(medium_section(&medium));
+    sections.extend(layers.iter().map(|state| layer_section(&medium, state)));
+    if args.json {
+        let bench = rig.identity().to_string();
+        output::json(&Document { schema: 1, command: "info", disc, bench, medium, sections, layers })?;
+    } else {
+        output::stdout(text(&sections).as_bytes())?;
+    }
+    if let Err(e) = rig.close() {
+        voice.say(&format!("note: the disc file could not be stored again ({e}); nothing on the disc has changed"));
+    }
+    Ok(Code::Pass)
+}
+
+fn text(sections: &[Section]) -> String {
+    let width = sections.iter().flat_map(|s| &s.values).map(|(name, _)| name.chars().count()).max().unwrap_or(0);
+    let mut out = String::new();
+    for (i, section) in sections.iter().enumerate() {
+        // Writing to a String doesn't fail.
+        let _ = writeln!(out, "{}{}", if i > 0 { "\n" } else { "" }, section.title);
+        for (name, value) in &section.values {
+            let _ = writeln!(out, "  {name:width$}  {value}");
+        }
+    }
+    out
+}
+
+fn nm(value: i32) -> String {
+    match value {
+        v if v.unsigned_abs() >= 1_000_000 => format!("{} mm", f64::from(v) / 1e6),
+        v if v.unsigned_abs() >= 1000 => format!("{} um", f64::from(v) / 1e3),
+        v => format!("{v} nm"),
+    }
+}
+
+fn mw(uw: u32) -> String {
+    format!("{} mW", f64::from(uw) / 1e3)
+}
+
+fn mhz(hz: u64) -> String {
+    format!("{} MHz", hz as f64 / 1e6)
+}
+
+fn speed(um_s: u32) -> String {
+    format!("{} m/s", f64::from(um_s) / 1e6)
+}
+
+fn parts(bench: &Bench<'_>) -> Vec<Section> {
+    let lasers = bench.lasers.spec();
+    let mut laser = Section::new("laser array");
+    for (i, s) in lasers.sources.iter().enumerate() {
+        let role = match s.role {
+            SourceRole::Record => "records and reads",
+            SourceRole::Read => "reads",
+            SourceRole::Prepare => "prepares",
+            _ => "other",
+        };
+        laser = laser.with(
+            format!("source {i}"),
+            format!(
+                "{role}, {}, NA {}, read up to {}, write up to {} in steps of {}",
+                nm(s.wavelength.0),
+                f64::from(s.aperture_milli) / 1000.0,
+                mw(s.read_max.0),
+                mw(s.write_max.0),
+                s.step
+            ),
+        );
+    }
+    laser = laser
+        .with("all sources", format!("up to {}", mw(lasers.total_max.0)))
+        .with("channel clock", format!("{} to {}", mhz(lasers.clock_min.0.into()), mhz(lasers.clock_max.0.into())))
+        .with("energy of a shot", format!("up to {} J", lasers.energy_max.0 as f64 / 1e9))
+        .with("shots at a time", lasers.queue)
+        .with("buffer", format!("{} runs", lasers.buffer_runs));
+    let focus = bench.focus.spec();
+    let focus = Section::new("focus servo")
+        .with("lens travel", format!("{} to {}", nm(focus.travel_min.0), nm(focus.travel_max.0)))
+        .with("sweep", format!("up to {} um/s", focus.sweep_max.0))
+        .with("offset", format!("up to {} in steps of {}", nm(focus.offset_max.0), nm(focus.offset_step.0)))
+        .with("jump", format!("up to {} layers", focus.jump_max));
+    let t = bench.tracking.spec();
+    let methods = [
+        (t.push_pull, "push-pull"),
+        (t.differential_push_pull, "differential push-pull"),
+        (t.differential_phase, "differential phase"),
+    ];
+    let methods: Vec<&str> = methods.iter().filter(|(has, _)| *has).map(|(_, name)| *name).collect();
+    let tracking = Section::new("tracking servo")
+        .with("methods", methods.join(", "))
+        .with("offset", format!("up to {} in steps of {}", nm(t.offset_max.0), nm(t.offset_step.0)))
+        .with("jump", format!("up to {} tracks", t.jump_max));
+    let detector_spec = bench.detector.spec();
+    let mut detector = Section::new("photodetector");
+    for (i, c) in detector_spec.channels.iter().enumerate() {
+        let kind = match c.kind {
+            ChannelKind::Sum => "sum (RF)",
+            ChannelKind::FocusError => "focus error",
+            ChannelKind::PushPull => "push-pull",
+            _ => "other",
+        };
+        detector = detector.with(
+            format!("channel {i}"),
+            format!(
+                "{kind} of source {}, up to {}, dark at {} counts, {} counts for a mirror at 1 mW",
+                c.source.0,
+                mhz(c.rate_max.0.into()),
+                c.dark,
+                c.reference
+            ),
+        );
+    }
+    let detector = detector.with("buffer", format!("{} samples", detector_spec.buffer));
+    let s = bench.spindle.spec();
+    let spindle = Section::new("spindle and sled")
+        .with("speed", format!("{} to {}", speed(s.velocity_min.0), speed(s.velocity_max.0)))
+        .with("radius", format!("{} to {}", nm(s.radius_min.0), nm(s.radius_max.0)));
+    let electrodes = match &bench.electrodes {
+        None => Section::new("electrode supply").with("electrodes", "none"),
+        Some(supply) => {
+            let mut section = Section::new("electrode supply");
+            for (i, e) in supply.spec().electrodes.iter().enumerate() {
+                section = section.with(
+                    format!("electrode {i}"),
+                    format!("{} to {} in steps of {}, up to {}", e.min, e.max, e.step, e.current_max),
+                );
+            }
+            section
+        }
+    };
+    vec![laser, focus, tracking, detector, spindle, electrodes]
+}
+
+fn medium_section(medium: &Medium) -> Section {
+    Section::new("medium")
+        .with("name", &medium.name)
+        .with("description", &medium.description)
+        .with("layers", medium.layers.len())
+        .with("wavelength", nm(medium.wavelength.0))
+        .with("track pitch", nm(medium.track_pitch.0))
+        .with("speed", speed(medium.velocity.0))
+        .with("channel clock", mhz(medium.channel_clock.0.into()))
+        .with("read power", mw(medium.read_power.0))
+}
+
+fn layer_section(medium: &Medium, state: &LayerState) -> Section {
+    let layer = &medium.layers[state.layer];
+    let films: Vec<String> = layer.films.iter().map(|f| format!("{} {:.0} nm", f.material, f.groove.0 * 1e9)).collect();
+    let direction = match layer.layout.direction {
+        Direction::Outwards => "addresses grow outwards",
+        Direction::Inwards => "addresses grow inwards",
+    };
+    let mut section = Section::new(format!("layer {}", state.layer))
+        .with("films from the light", films.join(", "))
+        .with("direction", direction)
+        .with("test area", layer.layout.test)
+        .with("data area", format!("{}, {} sectors", layer.layout.data, layer.layout.data.sectors()))
+        .with("write power", format!("{} recommended, beta {}", mw(layer.write.strategy.peak.0), layer.write.beta));
+    for r in &state.recorded {
+        section = section.with(
+            "recorded",
+            format!("data from {}, {} ECC blocks ({} KiB with padding)", sector(r.first), r.blocks, r.blocks * 32),
+        );
+    }
+    if state.recorded.is_empty() {
+        section = section.with("recorded", "nothing");
+    }
+    section.with("free", format!("from {} on, {} bytes", Address(state.free.next), state.free.bytes()))
+}

@@ -1,0 +1,227 @@
+//! The command as a user runs it: bad input, exit codes, and whole paths on the simulator.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use tempfile::TempDir;
+
+fn folder() -> TempDir {
+    tempfile::tempdir().unwrap()
+}
+
+fn run(dir: &Path, args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_disc-hal")).args(args).current_dir(dir).stdin(Stdio::null()).output().unwrap()
+}
+
+/// Runs, expects an exit code and words on stderr, and that no panic shows.
+fn fails(dir: &Path, args: &[&str], code: i32, words: &[&str]) {
+    let out = run(dir, args);
+    let err = String::from_utf8_lossy(&out.stderr);
+    assert_eq!(out.status.code(), Some(code), "{args:?}: {err}");
+    for word in words {
+        assert!(err.contains(word), "{args:?}: no `{word}` in: {err}");
+    }
+    assert!(!err.contains("panicked"), "{args:?}: {err}");
+    assert!(out.stdout.is_empty(), "{args:?}: data on stdout");
+}
+
+fn text(bytes: usize) -> Vec<u8> {
+    (0..bytes as u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 11) as u8).collect()
+}
+
+fn discs(dir: &Path) -> usize {
+    fs::read_dir(dir).unwrap().flatten().filter(|e| e.path().extension().is_some_and(|x| x == "dhd")).count()
+}
+
+#[test]
+fn bad_files_are_refused_before_a_disc_is_made() {
+    let dir = folder();
+    let d = dir.path();
+    fs::write(d.join("empty"), b"").unwrap();
+    fs::write(d.join("good"), b"text").unwrap();
+    fs::create_dir(d.join("folder")).unwrap();
+    // As large as a layer and a block more, without taking the space.
+    let large = fs::File::create(d.join("large")).unwrap();
+    large.set_len(5_000_000_000).unwrap();
+    fails(d, &["record", "missing"], 6, &["can't read missing", "next:"]);
+    fails(d, &["record", "empty"], 6, &["empty is empty"]);
+    fails(d, &["record", "folder"], 6, &["folder is a folder"]);
+    fails(d, &["record", "large"], 6, &["large is too large", "5000000000", "4271833088 bytes fit", "on layer 0"]);
+    fails(d, &["record", "good", "--layer", "2"], 6, &["no layer 2", "layers 0 to 1"]);
+    fails(d, &["record", "good", "good", "good"], 2, &["3 files and 0 --layer"]);
+    fails(d, &["record", "good", "--address", "030001h"], 2, &["multiples of 16"]);
+    fails(d, &["record", "good", "--address", "000010h"], 6, &["data area of no layer"]);
+    fails(d, &["record"], 2, &["Usage"]);
+    assert_eq!(discs(d), 0);
+}
+
+#[test]
+fn bad_media_are_refused() {
+    let dir = folder();
+    let d = dir.path();
+    fs::write(d.join("good"), b"text").unwrap();
+    let out = run(d, &["media", "dual-layer"]);
+    assert!(out.status.success());
+    let medium = String::from_utf8(out.stdout).unwrap();
+    fs::write(d.join("thin.toml"), medium.replacen("groove = \"", "groove = \"-", 1)).unwrap();
+    fs::write(d.join("typo.toml"), medium.replace("read_power", "reed_power")).unwrap();
+    fs::write(d.join("bare.toml"), medium.replacen("role = \"reflector\"", "role = \"other\"", 1)).unwrap();
+    fails(d, &["record", "good", "--medium", "duallayer"], 6, &["no medium `duallayer`", "dual-layer"]);
+    fails(d, &["record", "good", "--medium", "thin.toml"], 6, &["contradicts itself", "groove"]);
+    fails(d, &["record", "good", "--medium", "typo.toml"], 6, &["typo.toml", "reed_power"]);
+    fails(d, &["record", "good", "--medium", "bare.toml"], 6, &["contradicts itself", "reflector"]);
+    fails(d, &["media", "missing.toml"], 6, &["can't read the medium file missing.toml"]);
+    assert_eq!(discs(d), 0);
+}
+
+#[test]
+fn bad_selectors_are_refused_with_a_suggestion() {
+    let dir = folder();
+    let d = dir.path();
+    fails(d, &["info", "--bench", "smi"], 2, &["did you mean `sim`?"]);
+    fails(d, &["info", "--bench", "disc-1.dhd"], 2, &["did you mean `sim:disc-1.dhd`?"]);
+    fails(d, &["info", "--bench", "serial:/dev/null"], 3, &["no driver", "benches"]);
+    fails(d, &["info", "--bench", "sim:none.dhd"], 3, &["none.dhd"]);
+    fails(d, &["read", "-o", "x"], 3, &["no disc file (*.dhd)"]);
+    fs::write(d.join("a.dhd"), b"").unwrap();
+    fs::write(d.join("b.dhd"), b"").unwrap();
+    fails(d, &["read", "-o", "x"], 2, &["a.dhd, b.dhd"]);
+    fails(d, &["info", "--disc", "a.dhd"], 6, &["a.dhd is not a disc file"]);
+    fails(d, &["benches", "--require", "2", "--quiet", "--json", "--bogus"], 2, &["--bogus"]);
+}
+
+#[test]
+fn bad_outputs_are_refused_before_a_disc_is_made() {
+    let dir = folder();
+    let d = dir.path();
+    fs::write(d.join("good"), b"text").unwrap();
+    fails(d, &["record", "good", "--report", "none/report.html"], 6, &["can't write none/report.html", "folder"]);
+    fails(d, &["record", "good", "--report", "."], 6, &["it is a folder"]);
+    fails(d, &["record", "good", "--report", "good"], 2, &["good is an input too"]);
+    assert_eq!(fs::read(d.join("good")).unwrap(), b"text");
+    assert_eq!(fs::read_dir(d).unwrap().count(), 1);
+    if Path::new("/dev/full").exists() {
+        fails(d, &["format", "encode", "good", "-o", "/dev/full"], 6, &["can't write /dev/full", "room"]);
+    }
+}
+
+#[test]
+fn channel_bits_go_out_and_come_back() {
+    let dir = folder();
+    let d = dir.path();
+    fs::write(d.join("file"), text(70_000)).unwrap();
+    for levels in [&["--levels"][..], &[]] {
+        let mut args = vec!["format", "encode", "file", "-o", "bits"];
+        args.extend(levels);
+        assert!(run(d, &args).status.success());
+        assert!(run(d, &["format", "decode", "bits", "-o", "back"]).status.success());
+        assert_eq!(fs::read(d.join("back")).unwrap(), text(70_000));
+    }
+    fails(d, &["format", "decode", "file", "-o", "back"], 6, &["file can't be decoded"]);
+    assert_eq!(fs::read(d.join("back")).unwrap(), text(70_000), "a failed run leaves the old file");
+    let mut bits = fs::read(d.join("bits")).unwrap();
+    let middle = bits.len() / 2;
+    bits[middle..middle + 20_000].fill(0);
+    fs::write(d.join("bits"), bits).unwrap();
+    fails(d, &["format", "decode", "bits", "-o", "back"], 6, &["sector"]);
+}
+
+#[test]
+fn a_file_is_recorded_once_and_read_back() {
+    let dir = folder();
+    let d = dir.path();
+    fs::write(d.join("file"), text(5000)).unwrap();
+    let record = |args: &[&str]| {
+        let mut all = vec!["record", "file", "--json", "--seed", "3"];
+        all.extend(args);
+        let out = run(d, &all);
+        let err = String::from_utf8_lossy(&out.stderr).into_owned();
+        assert!(matches!(out.status.code(), Some(0 | 1)), "{err}");
+        (serde_json::from_slice::<serde_json::Value>(&out.stdout).unwrap(), err, out.status.code())
+    };
+    let (json, err, code) = record(&["--report", "1.html"]);
+    assert!(err.contains("disc-1.dhd"), "{err}");
+    assert_eq!((json["schema"].as_u64(), json["command"].as_str()), (Some(1), Some("record")));
+    let layer = &json["layers"][0];
+    assert_eq!((layer["identical"].as_bool(), layer["bytes"].as_u64()), (Some(true), Some(5000)));
+    assert_eq!(json["passed"].as_bool(), Some(code == Some(0)));
+    // The same again is the same, on another disc.
+    let (again, ..) = record(&["--report", "2.html"]);
+    assert_eq!(again["layers"], json["layers"]);
+    assert_eq!(fs::read(d.join("disc-1.dhd")).unwrap(), fs::read(d.join("disc-2.dhd")).unwrap());
+    assert_eq!(fs::read(d.join("1.html")).unwrap(), fs::read(d.join("2.html")).unwrap());
+
+    let out = run(d, &["read", "--disc", "disc-1.dhd"]);
+    assert_eq!((out.status.code(), out.stdout), (Some(0), text(5000)));
+    assert!(run(d, &["read", "--disc", "disc-1.dhd", "-o", "copy"]).status.success());
+    assert_eq!(fs::read(d.join("copy")).unwrap(), text(5000));
+    let out = run(d, &["measure", "--disc", "disc-1.dhd", "--json"]);
+    assert!(matches!(out.status.code(), Some(0 | 1)));
+    let measured: serde_json::Value = serde_json::from_slice(&out.stdout).unwrap();
+    assert_eq!(measured["sectors"], 128);
+    let info = run(d, &["info", "--disc", "disc-1.dhd"]);
+    assert!(String::from_utf8_lossy(&info.stdout).contains("data from 030000h, 8 ECC blocks"));
+    assert_eq!(
+        fs::read(d.join("disc-1.dhd")).unwrap(),
+        fs::read(d.join("disc-2.dhd")).unwrap(),
+        "reading changes nothing"
+    );
+
+    let taken = ["record", "file", "--disc", "disc-1.dhd", "--address", "030000h"];
+    fails(d, &taken, 6, &["recorded already", "--address 0300A0h"]);
+    fails(d, &["record", "file", "--disc", "disc-1.dhd", "--seed", "4"], 6, &["seed 3"]);
+    fails(d, &["read", "--disc", "disc-1.dhd", "-o", "disc-1.dhd"], 2, &["input too"]);
+    fails(d, &["read", "--disc", "disc-1.dhd", "--layer", "1", "-o", "x"], 6, &["nothing is recorded", "info"]);
+    assert!(!d.join("x").exists());
+
+    // Damaged in transit.
+    let disc = fs::read(d.join("disc-1.dhd")).unwrap();
+    fs::write(d.join("cut.dhd"), &disc[..disc.len() / 2]).unwrap();
+    let mut flipped = disc.clone();
+    flipped[disc.len() / 2] ^= 4;
+    fs::write(d.join("flipped.dhd"), flipped).unwrap();
+    fails(d, &["read", "--disc", "cut.dhd", "-o", "x"], 6, &["cut off"]);
+    fails(d, &["read", "--disc", "flipped.dhd", "-o", "x"], 6, &["damaged"]);
+    let list = run(d, &["benches"]);
+    let list = String::from_utf8_lossy(&list.stdout);
+    assert!(list.contains("sim:cut.dhd") && list.contains("cut off") && list.contains("sim:disc-2.dhd"), "{list}");
+}
+
+/// Ctrl-C while it runs: nothing lit, the disc whole, exit code 130.
+#[cfg(unix)]
+#[test]
+fn an_interrupted_recording_ends_cleanly() {
+    let dir = folder();
+    let d = dir.path();
+    fs::write(d.join("file"), text(3_000_000)).unwrap();
+    let child = Command::new(env!("CARGO_BIN_EXE_disc-hal"))
+        .args(["record", "file", "-vv"])
+        .current_dir(d)
+        .stderr(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn();
+    let mut child = child.unwrap();
+    let mut err = std::io::BufReader::new(child.stderr.take().unwrap());
+    let mut seen = String::new();
+    while !seen.contains("writing ...") {
+        assert!(std::io::BufRead::read_line(&mut err, &mut seen).unwrap() > 0, "{seen}");
+    }
+    std::thread::sleep(core::time::Duration::from_millis(500));
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    std::io::Read::read_to_string(&mut err, &mut seen).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130), "{seen}");
+    assert!(seen.contains("cancelled") && seen.contains("the lasers are off"), "{seen}");
+    let info = run(d, &["info"]);
+    assert!(info.status.success(), "{}", String::from_utf8_lossy(&info.stderr));
+    // What is there can be read, and it is said that it may not be all.
+    let read = run(d, &["read", "-o", "part"]);
+    let err = String::from_utf8_lossy(&read.stderr);
+    if read.status.success() {
+        let part = fs::read(d.join("part")).unwrap();
+        assert!(part.len() < 3_000_000 && text(3_000_000).starts_with(&part));
+        assert!(err.contains("the rest is missing"), "{err}");
+    } else {
+        assert!(!d.join("part").exists(), "{err}");
+    }
+}
