@@ -4,12 +4,12 @@ use disc_hal::hal::{Acquisition, Address, Channels, Hertz, TrackingFlags, Trigge
 use disc_hal::record::Session;
 
 /// Bytes without any pattern (a multiplicative hash of their number).
-pub fn noise(length: u32) -> Vec<u8> {
+pub(crate) fn noise(length: u32) -> Vec<u8> {
     (0..length).map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8).collect()
 }
 
 /// The HF signal of some sectors, 4 samples for each channel bit.
-pub fn capture(session: &mut Session<'_>, first: Address, sectors: u32) -> Vec<i16> {
+pub(crate) fn capture(session: &mut Session<'_>, first: Address, sectors: u32) -> Vec<i16> {
     let rate = Hertz(4 * session.medium().channel_clock.0);
     let bench = session.bench();
     bench.tracking.seek(first).unwrap();
