@@ -3,11 +3,13 @@
 //! `cargo bench -p disc-hal-sim --bench physics`
 
 use core::hint::black_box;
+use disc_hal::media::Medium;
+use disc_hal_sim::APERTURE;
 use disc_hal_sim::complex::c64;
-use disc_hal_sim::dual_layer::{DualLayer, recommended, writing};
+use disc_hal_sim::dual_layer::{DualLayer, writing};
 use disc_hal_sim::heat::{Mesh, Resolution, Solver, deposit_gaussian};
 use disc_hal_sim::optics::{Film, Polarisation, Stack};
-use disc_hal_sim::writing::{CHANNEL_PERIOD, EdgeTable, Kernel, RUNS, VELOCITY};
+use disc_hal_sim::writing::{CHANNEL_PERIOD, EdgeTable, Kernel, RUNS, Strategy, VELOCITY, WritePower};
 use std::time::Instant;
 
 /// Median time in seconds of `repeats` runs.
@@ -47,8 +49,8 @@ fn main() {
     });
     println!("film stack, 4 films, any angle                  {:8.1} ns per evaluation", t / EVALUATIONS as f64 * 1e9);
 
-    let medium = DualLayer::standard();
-    let x = medium.cross_track(0.65);
+    let medium = DualLayer::of(&Medium::load("dual-layer").expect("a preset")).expect("two layers");
+    let x = medium.cross_track(APERTURE);
     let heat = writing(&medium, 1).expect("physical films");
     let mesh = Mesh::new(&heat.body, &Resolution::STANDARD);
     let cells = mesh.rows() * mesh.columns();
@@ -69,7 +71,8 @@ fn main() {
     });
     println!("kernel for one velocity, all cores              {:8.1} ms", t * 1e3);
     let kernel = Kernel::new(&g, VELOCITY, CHANNEL_PERIOD);
-    let (strategy, power) = recommended(1);
+    let recommended = Medium::load("dual-layer").expect("a preset").layers[1].write.strategy;
+    let (strategy, power) = (Strategy::from(&recommended), WritePower::from(&recommended));
     let t = median(5, || {
         black_box(EdgeTable::new(&kernel, &strategy));
     });

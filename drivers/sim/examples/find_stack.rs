@@ -2,12 +2,14 @@
 //! layers with equal reflectance and equal absorption in the dye, deep modulation on both, usable
 //! push-pull. Prints the best few for each layer.
 
+use disc_hal::media::Medium;
+use disc_hal_sim::APERTURE;
 use disc_hal_sim::complex::c64;
 use disc_hal_sim::dual_layer::{CrossTrack, DualLayer};
 
 fn main() {
-    let base = DualLayer::standard();
-    let w = 0.85 * 0.514 * base.wavelength / 0.65;
+    let base = DualLayer::of(&Medium::load("dual-layer").expect("a preset")).expect("two layers");
+    let w = 0.85 * 0.514 * base.wavelength / APERTURE;
     let half_width = 0.21e-6;
     let mut l0 = Vec::new();
     let mut l1 = Vec::new();
@@ -23,7 +25,7 @@ fn main() {
                         spot_radius: w,
                         groove_width: m.groove_width,
                         pitch: m.pitch,
-                        orders: 0.65 * m.pitch / m.wavelength,
+                        orders: APERTURE * m.pitch / m.wavelength,
                     };
                     for u in [&mut m.l0, &mut m.l1] {
                         u.dye.unrecorded.index = c64(n, k);

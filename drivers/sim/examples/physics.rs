@@ -2,14 +2,16 @@
 //!
 //! `cargo run --release -p disc-hal-sim --example physics`
 
-use disc_hal_sim::dual_layer::{Coat, DualLayer, recommended, writing};
+use disc_hal::media::Medium;
+use disc_hal_sim::APERTURE;
+use disc_hal_sim::dual_layer::{Coat, DualLayer, writing};
 use disc_hal_sim::heat::Resolution;
 use disc_hal_sim::materials::BARRIER;
-use disc_hal_sim::writing::{CHANNEL_PERIOD, EdgeTable, Kernel, VELOCITY, WritePower};
+use disc_hal_sim::writing::{CHANNEL_PERIOD, EdgeTable, Kernel, Strategy, VELOCITY, WritePower};
 
 fn main() {
-    let medium = DualLayer::standard();
-    let x = medium.cross_track(0.60);
+    let medium = DualLayer::of(&Medium::load("dual-layer").expect("a preset")).expect("two layers");
+    let x = medium.cross_track(APERTURE);
     let o = medium.optics().expect("physical films");
     println!("spot 1/e2 radius {:.1} nm, surface {:.4}", x.spot_radius * 1e9, o.surface);
     println!("layer place      R       T       A dye   A metal phase/deg");
@@ -63,7 +65,8 @@ fn main() {
             g.cooling_half_time(40e-9) * 1e9
         );
         let kernel = Kernel::new(&g, VELOCITY, CHANNEL_PERIOD);
-        let (strategy, nominal) = recommended(l);
+        let recommended = Medium::load("dual-layer").expect("a preset").layers[l].write.strategy;
+        let (strategy, nominal) = (Strategy::from(&recommended), WritePower::from(&recommended));
         println!("nominal {nominal:?}, duty {:.3}\n{strategy:?}", strategy.duty());
         let table = EdgeTable::new(&kernel, &strategy);
         println!(
@@ -112,7 +115,7 @@ fn barriers(medium: &DualLayer, l0: (f64, f64)) {
     for nm in [0.0, 2.0, 5.0, 10.0, 15.0, 20.0, 30.0] {
         let mut m = *medium;
         m.l1.barrier = (nm > 0.0).then_some(Coat { material: BARRIER, thickness: nm * 1e-9 });
-        let x = m.cross_track(0.60);
+        let x = m.cross_track(APERTURE);
         let o = m.optics().expect("physical films");
         let l1 = thresholds(&m, 1);
         println!(
@@ -128,7 +131,7 @@ fn barriers(medium: &DualLayer, l0: (f64, f64)) {
 /// Power in the dye at the threshold of a resting spot after 40 and 150 ns, W per kelvin.
 fn thresholds(medium: &DualLayer, layer: usize) -> (f64, f64) {
     let heat = writing(medium, layer).expect("physical films");
-    let x = medium.cross_track(0.60);
+    let x = medium.cross_track(APERTURE);
     let g = heat.response(x.spot_radius, &Resolution { duration: 0.2e-6, ..Resolution::STANDARD });
     let absorbed = heat.incident * heat.dye_share;
     (absorbed / g.static_pulse(40e-9), absorbed / g.static_pulse(150e-9))

@@ -2,7 +2,7 @@
 //! standard medium, with and without the equaliser, on long pieces:
 //! `cargo run --release -p disc-hal-sim --example power_curve`.
 
-use std::error::Error;
+use core::error::Error;
 
 use disc_hal::hal::{Acquisition, Address, Channels, Hertz, Microwatts, Rig, Trigger};
 use disc_hal::media::Medium;

@@ -4,8 +4,11 @@
 //! pulses until the mean edge of every class lies at its nominal place, then tries each parameter
 //! one step up and down until nothing improves.
 //!
-//! `cargo run --release -p disc-hal-sim --example tune_strategy [matched]`, half a minute a layer.
+//! `cargo run --release -p disc-hal-sim --example tune_strategy [MEDIUM] [HALF WIDTH IN NM]`,
+//! half a minute a layer.
 
+use disc_hal::media::Medium;
+use disc_hal_sim::APERTURE;
 use disc_hal_sim::dual_layer::{DualLayer, writing};
 use disc_hal_sim::heat::Resolution;
 use disc_hal_sim::writing::{EdgeTable, Kernel, RUN_SHARES, RUNS, SolvedEdges, Strategy, WritePower, class};
@@ -87,17 +90,13 @@ fn parameters(s: &mut Strategy) -> Vec<&mut i16> {
 }
 
 fn main() {
-    // `matched`: only the second layer of the matched variant; its first is the standard's.
-    let matched = std::env::args().any(|a| a == "matched");
-    let medium = if matched { DualLayer::matched() } else { DualLayer::standard() };
-    let x = medium.cross_track(0.60);
-    // A half width in metres for the second layer alone.
-    let width = std::env::args().find_map(|a| a.parse::<f32>().ok());
+    let mut args = std::env::args().skip(1);
+    let name = args.next().unwrap_or("dual-layer".into());
+    let width = args.next().map_or(WIDTH, |nm| 1e-9 * nm.parse::<f32>().expect("a half width in nanometres"));
+    let medium = Medium::load(&name).unwrap_or_else(|e| panic!("{e}"));
+    let medium = DualLayer::of(&medium).unwrap_or_else(|e| panic!("{e}"));
+    let x = medium.cross_track(APERTURE);
     for (layer, bias) in [(0, 0.7e-3), (1, 1.0e-3)] {
-        if (matched || width.is_some()) && layer == 0 {
-            continue;
-        }
-        let width = width.unwrap_or(WIDTH);
         let heat = writing(&medium, layer).expect("physical films");
         let g = heat.response(x.spot_radius, &Resolution::STANDARD);
         let kernel = Kernel::new(&g, VELOCITY, PERIOD);

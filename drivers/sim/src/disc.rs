@@ -176,6 +176,6 @@ mod tests {
         layer.add(chunk(1000, &[(0, 100), (300, 100)]));
         layer.add(chunk(1050, &[(0, 100), (150, 20)]));
         assert_eq!(seen(&layer, 0, 9999), [(1000, 1150), (1200, 1220), (1300, 1400)]);
-        assert_eq!(layer.stretches(), [1000..1400]);
+        assert_eq!(layer.stretches(), vec![core::ops::Range { start: 1000, end: 1400 }]);
     }
 }

@@ -1,4 +1,4 @@
-//! The standard dual-layer write-once medium, and what light does in it.
+//! A dual-layer write-once medium, and what light does in it.
 //!
 //! Order of films as in patent B, the "inverse stack":
 //! substrate | dye | thin silver | bond | dye | silver | substrate. Both dyes lie on the light side
@@ -9,15 +9,15 @@
 //! here is a setting of its own.
 
 mod cross_track;
+mod described;
 mod heating;
-mod recommended;
 
 pub use cross_track::CrossTrack;
+pub use described::Unsupported;
 pub use heating::{WriteOptics, writing};
-pub use recommended::{recommended, recommended_matched};
 
 use crate::complex::C64;
-use crate::materials::{self, Dye, Material};
+use crate::materials::{Dye, Material};
 use crate::optics::{Film, Polarisation, Stack, StackError};
 
 /// A film of a material.
@@ -197,41 +197,6 @@ impl DualLayer {
             pitch: self.pitch,
             orders: na * self.pitch / self.wavelength,
         }
-    }
-
-    /// The standard medium of the simulator. Unmatched heat: its second reflector is in full
-    /// contact with the dye. Numbers found by `examples/find_stack.rs`.
-    #[must_use]
-    pub fn standard() -> Self {
-        let unit = |groove_dye: f64, land_dye: f64, reflector: Coat, relief: f64| Unit {
-            dye: materials::AZO_DYE,
-            groove_dye,
-            land_dye,
-            barrier: None,
-            reflector,
-            relief,
-        };
-        let silver = |material: Material, thickness: f64| Coat { material, thickness };
-        Self {
-            wavelength: 650e-9,
-            substrate: materials::POLYCARBONATE,
-            bond: materials::BOND,
-            l0: unit(165e-9, 115e-9, silver(materials::SILVER_THIN, 12e-9), 90e-9),
-            l1: unit(165e-9, 115e-9, silver(materials::SILVER_THICK, 120e-9), 40e-9),
-            pitch: 0.74e-6,
-            groove_width: 0.30e-6,
-        }
-    }
-
-    /// The standard medium with heat conduction of the second layer matched to that of the first
-    /// (claim A5): 25 nm of a polymer between its dye and its reflector. The groove is a little
-    /// deeper, to keep the reflectance.
-    #[must_use]
-    pub fn matched() -> Self {
-        let mut m = Self::standard();
-        m.l1.barrier = Some(Coat { material: materials::BARRIER, thickness: 25e-9 });
-        m.l1.relief = 46e-9;
-        m
     }
 }
 

@@ -4,17 +4,15 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use disc_hal::hal::WriteStrategy;
-use disc_hal::media::{Film, FilmRole, Layer, Medium};
+use disc_hal::media::Medium;
 
-use crate::complex::c64;
-use crate::dual_layer::{self, Coat, CrossTrack, DualLayer, MediumOptics, Unit};
+use crate::dual_layer::{self, CrossTrack, DualLayer, MediumOptics, Unsupported};
 use crate::heat::{ImpulseResponse, Resolution};
-use crate::materials::{Dye, Material};
 use crate::optics::StackError;
 use crate::writing::{EdgeTable, Kernel, SolvedEdges, Strategy, WritePower};
 
 /// Temperature of the room, in degrees Celsius.
-const AMBIENT: f64 = 25.0;
+pub(crate) const AMBIENT: f64 = 25.0;
 
 /// Half widths of marks for which the depth of the signal is tabulated.
 const WIDTHS: usize = 64;
@@ -30,8 +28,8 @@ pub enum ModelError {
     #[error("its films can't be computed: {0}")]
     Films(#[from] StackError),
     /// Something that the simulator has no model for.
-    #[error("the simulator has no model for it: {0}")]
-    Unsupported(String),
+    #[error(transparent)]
+    Unsupported(#[from] Unsupported),
     /// Too dark for a focus servo.
     #[error(
         "layer {layer} reflects {percent:.2} % as seen from outside, and a focus servo needs {needed:.0} %: \
@@ -91,66 +89,10 @@ pub(crate) struct Model {
     tables: HashMap<(usize, u64, Strategy), Arc<EdgeTable>>,
 }
 
-fn material(f: &Film) -> Material {
-    Material { index: c64(f.n, f.k), conductivity: f.conductivity.0, capacity: f.heat_capacity.0 }
-}
-
-fn transparent(b: &disc_hal::media::Body) -> Material {
-    Material { index: c64(b.n, 0.0), conductivity: b.conductivity.0, capacity: b.heat_capacity.0 }
-}
-
-/// One layer as a recording unit: dye, perhaps one film, reflector.
-fn unit(layer: &Layer) -> Result<Unit, ModelError> {
-    let unsupported = |what: &str| ModelError::Unsupported(what.into());
-    let [dye, between @ .., reflector] = layer.films.as_slice() else {
-        return Err(unsupported("a layer needs a dye and a reflector"));
-    };
-    if dye.role != FilmRole::Dye || reflector.role != FilmRole::Reflector || between.len() > 1 {
-        return Err(unsupported(
-            "the films of a layer must be dye, at most one other film, reflector, from the light side on",
-        ));
-    }
-    let coat = |f: &Film| Coat { material: material(f), thickness: f.groove.0 };
-    if between.iter().chain([reflector]).any(|f| f.groove != f.land) {
-        return Err(unsupported("films other than the dye must be as thick on the land as in the groove"));
-    }
-    Ok(Unit {
-        dye: Dye {
-            unrecorded: material(dye),
-            recorded: c64(layer.recording.n, layer.recording.k),
-            decomposition: layer.recording.temperature.0,
-        },
-        groove_dye: dye.groove.0,
-        land_dye: dye.land.0,
-        barrier: between.first().map(coat),
-        reflector: coat(reflector),
-        relief: layer.groove.depth.0,
-    })
-}
-
-/// The description in the terms of the film model.
-pub(crate) fn films(medium: &Medium) -> Result<DualLayer, ModelError> {
-    let [l0, l1] = medium.layers.as_slice() else {
-        return Err(ModelError::Unsupported(format!("a medium of {} layers, not two", medium.layers.len())));
-    };
-    if l0.groove.width != l1.groove.width {
-        return Err(ModelError::Unsupported("grooves of different widths".into()));
-    }
-    Ok(DualLayer {
-        wavelength: f64::from(medium.wavelength.0) * 1e-9,
-        substrate: transparent(&medium.cover),
-        bond: transparent(&medium.bond),
-        l0: unit(l0)?,
-        l1: unit(l1)?,
-        pitch: f64::from(medium.track_pitch.0) * 1e-9,
-        groove_width: l0.groove.width.0,
-    })
-}
-
 impl Model {
     /// Computes a medium for a lens of numerical aperture `aperture`.
     pub(crate) fn new(medium: &Medium, aperture: f64) -> Result<Self, ModelError> {
-        let films = films(medium)?;
+        let films = DualLayer::of(medium)?;
         let optics = films.optics()?;
         let cross = films.cross_track(aperture);
         let mut layers = Vec::new();
@@ -188,14 +130,7 @@ impl Model {
 
     /// The edges of a strategy's marks at a speed of the track.
     pub(crate) fn table(&mut self, layer: usize, velocity: f64, strategy: &WriteStrategy) -> Arc<EdgeTable> {
-        let wide = |table: [[i8; 3]; 3]| table.map(|row| row.map(i16::from));
-        let strategy = Strategy {
-            start: wide(strategy.lead),
-            first: strategy.top.map(i16::from),
-            middle: i16::from(strategy.multi),
-            last: i16::from(strategy.last),
-            end: wide(strategy.trail),
-        };
+        let strategy = Strategy::from(strategy);
         // The speed in mm/s: finer differences don't show.
         let speed = (velocity * 1e3).round() as u64;
         let response = &self.layers[layer].response;
@@ -212,8 +147,7 @@ impl Model {
     pub(crate) fn writer(&mut self, layer: usize, velocity: f64, strategy: &WriteStrategy) -> Writer {
         Writer {
             table: self.table(layer, velocity, strategy),
-            peak: f64::from(strategy.peak.0) * 1e-6,
-            bias: f64::from(strategy.bias.0) * 1e-6,
+            power: WritePower::from(strategy),
             threshold: self.layers[layer].threshold,
             layer,
             strategy: *strategy,
@@ -249,8 +183,7 @@ fn layer_model(
 #[derive(Debug)]
 pub(crate) struct Writer {
     table: Arc<EdgeTable>,
-    peak: f64,
-    bias: f64,
+    power: WritePower,
     threshold: f64,
     pub(crate) layer: usize,
     strategy: WriteStrategy,
@@ -268,7 +201,7 @@ impl Writer {
         let step = (gain.max(1e-3).ln() / POWER_STEP).round() as i32;
         let solved = self.solved.entry(step).or_insert_with(|| {
             let gain = (f64::from(step) * POWER_STEP).exp();
-            let power = WritePower { peak: self.peak * gain, bias: self.bias * gain };
+            let power = WritePower { peak: self.power.peak * gain, bias: self.power.bias * gain };
             Arc::new(self.table.solve(power, self.threshold))
         });
         Arc::clone(solved)

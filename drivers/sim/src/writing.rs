@@ -9,6 +9,8 @@
 //! - [`EdgeTable`]: the fast model. The same superposition once per pattern of neighbours, kept so
 //!   that a new power needs no new superposition; [`SolvedEdges`] is then an array look-up per run.
 
+use disc_hal::hal::{Microwatts, WriteStrategy};
+
 mod edges;
 mod kernel;
 mod outline;
@@ -38,6 +40,13 @@ pub struct WritePower {
     pub peak: f64,
     /// Level between the pulses.
     pub bias: f64,
+}
+
+impl From<&WriteStrategy> for WritePower {
+    fn from(s: &WriteStrategy) -> Self {
+        let watts = |p: Microwatts| f64::from(p.0) * 1e-6;
+        Self { peak: watts(s.peak), bias: watts(s.bias) }
+    }
 }
 
 /// Where a sampled curve falls through zero, walking from sample `from` in `direction` (+1 or -1):

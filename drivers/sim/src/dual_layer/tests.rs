@@ -1,11 +1,28 @@
 use super::*;
+use crate::APERTURE;
 use crate::heat::Resolution;
+use crate::materials::BARRIER;
+use disc_hal::media::Medium;
 
 const NOMINAL_HALF_WIDTH: f64 = 0.21e-6;
 
+fn plain() -> DualLayer {
+    DualLayer::of(&Medium::load("dual-layer").unwrap()).unwrap()
+}
+
+/// The same with heat conduction of the second layer matched to that of the first (claim A5): 25 nm
+/// of a polymer between its dye and its reflector, and a groove a little deeper, to keep the
+/// reflectance.
+fn matched() -> DualLayer {
+    let mut m = plain();
+    m.l1.barrier = Some(Coat { material: BARRIER, thickness: 25e-9 });
+    m.l1.relief = 46e-9;
+    m
+}
+
 fn standard() -> (DualLayer, MediumOptics, CrossTrack) {
-    let m = DualLayer::standard();
-    (m, m.optics().unwrap(), m.cross_track(0.65))
+    let m = plain();
+    (m, m.optics().unwrap(), m.cross_track(APERTURE))
 }
 
 #[test]
@@ -109,25 +126,25 @@ fn a_slow_film_matches_the_power_of_the_layers() {
     let threshold = |m: &DualLayer, l: usize| {
         let w = writing(m, l).unwrap();
         let res = Resolution { duration: 0.2e-6, ..Resolution::STANDARD };
-        let g = w.response(m.cross_track(0.65).spot_radius, &res);
+        let g = w.response(m.cross_track(APERTURE).spot_radius, &res);
         [40e-9, 150e-9].map(|t| w.incident * w.dye_share / g.static_pulse(t))
     };
     let ratio = |m: &DualLayer| {
         let (a, b) = (threshold(m, 0), threshold(m, 1));
         [b[0] / a[0], b[1] / a[1]]
     };
-    let (plain, matched) = (ratio(&DualLayer::standard()), ratio(&DualLayer::matched()));
-    println!("threshold L1/L0: {plain:.3?} as it is, {matched:.3?} matched");
+    let (plain, even) = (ratio(&plain()), ratio(&matched()));
+    println!("threshold L1/L0: {plain:.3?} as it is, {even:.3?} matched");
     assert!(plain[0] > 1.15 && plain[1] > 1.25);
-    assert!(matched.iter().all(|r| (r - 1.0).abs() < 0.05));
-    let m = DualLayer::matched();
-    let (o, x) = (m.optics().unwrap(), m.cross_track(0.65));
+    assert!(even.iter().all(|r| (r - 1.0).abs() < 0.05));
+    let m = matched();
+    let (o, x) = (m.optics().unwrap(), m.cross_track(APERTURE));
     for l in 0..2 {
         let r = o.seen(&x, l, 0.0);
         let depth = x.modulation(o.layer(l), NOMINAL_HALF_WIDTH);
         let pp = x.push_pull(o.layer(l));
         println!("matched L{l}: R {r:.4}, modulation {depth:.3}, push-pull {pp:.3}");
-        assert!((0.16..0.18).contains(&r) && (0.60..0.85).contains(&depth));
+        assert!((0.16..0.19).contains(&r) && (0.60..0.85).contains(&depth));
         assert!(pp.abs() > 0.22);
     }
 }

@@ -14,7 +14,8 @@ use disc_hal::hal::{
 use rayon::prelude::*;
 
 use super::geometry::Spiral;
-use super::{APERTURE, STEP_PS, Spot, World};
+use super::{STEP_PS, Spot, World};
+use crate::APERTURE;
 use crate::disc::{CELLS, LayerState};
 use crate::noise::{Noise, Purpose};
 use crate::readout::{EdgeTable, REACH};

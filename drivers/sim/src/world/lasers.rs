@@ -16,7 +16,7 @@ const QUEUE: u8 = 2;
 pub(crate) fn spec() -> LaserArraySpec {
     let source = SourceSpec {
         wavelength: Nanometres(650),
-        aperture_milli: 650,
+        aperture_milli: (crate::APERTURE * 1e3) as u16,
         role: SourceRole::Record,
         along: Nanometres::ZERO,
         across: Nanometres::ZERO,

@@ -18,6 +18,7 @@ use std::sync::Arc;
 use disc_hal::hal::{AbortCause, Address, Error, ErrorKind, Microwatts, Part, Result};
 use disc_hal::media::Medium;
 
+use crate::APERTURE;
 use crate::disc::{CELLS, LayerState};
 use crate::model::{Model, ModelError, Writer};
 use crate::noise::{Noise, Purpose, Stream};
@@ -32,9 +33,6 @@ use servo::{Runout, STEP};
 pub(crate) use acquisition::detector_spec;
 pub(crate) use focus::focus_spec;
 pub(crate) use radial::tracking_spec;
-
-/// Numerical aperture of the objective.
-pub(crate) const APERTURE: f64 = 0.60;
 
 /// Lens position at which the first layer is in focus, in metres.
 const FIRST_LAYER: f64 = 120e-6;

@@ -1,5 +1,7 @@
 //! Write strategy: from run lengths to pulses.
 
+use disc_hal::hal::WriteStrategy;
+
 /// Units of a strategy per channel period: pulse edges lie on a grid of T/32.
 pub const SLOTS: i32 = 32;
 
@@ -65,6 +67,19 @@ impl Pulses {
         if end > start && self.count < MAX_PULSES {
             self.spans[self.count] = (start, end);
             self.count += 1;
+        }
+    }
+}
+
+impl From<&WriteStrategy> for Strategy {
+    fn from(s: &WriteStrategy) -> Self {
+        let wide = |table: [[i8; 3]; 3]| table.map(|row| row.map(i16::from));
+        Self {
+            start: wide(s.lead),
+            first: s.top.map(i16::from),
+            middle: i16::from(s.multi),
+            last: i16::from(s.last),
+            end: wide(s.trail),
         }
     }
 }
