@@ -271,7 +271,7 @@ impl Spindle for SimSpindle {
         let m = &world.mechanics;
         let mut flags = SpindleFlags::DISC_PRESENT;
         flags.set(SpindleFlags::SPINNING, m.velocity > 0.0);
-        flags.set(SpindleFlags::AT_SPEED, m.wanted > 0.0 && (m.velocity / m.wanted - 1.0).abs() < 0.005);
+        flags.set(SpindleFlags::AT_SPEED, m.at_speed());
         flags.set(SpindleFlags::SLED_MOVING, m.sled_target.is_some());
         Ok(SpindleStatus {
             flags,

@@ -1,25 +1,188 @@
-//! A file of more blocks than a shot holds.
+//! Shots of the simulated laser: what the contract promises of them.
 
-use disc_hal::hal::Rig;
+mod support;
+
+use disc_hal::hal::{
+    AbortCause, Acquisition, Channels, ErrorKind, Hertz, LaserStatus, Microwatts, Nanojoules, Outcome, Rig, ShotClock,
+    ShotId, ShotPlan, Source, Trigger,
+};
 use disc_hal::media::Medium;
-use disc_hal::record::{Job, Options, Silent, record};
+use disc_hal::record::{Job, Options, Session, Silent, record};
 use disc_hal_sim::SimRig;
+
+const LASER: Source = Source(0);
+
+fn medium() -> Medium {
+    Medium::load("dual-layer").unwrap()
+}
+
+/// A bench on the first layer's data area, ready to write.
+fn ready(test: impl FnOnce(&mut Session<'_>)) {
+    let medium = medium();
+    let mut rig = SimRig::blank(medium.clone(), 4).unwrap();
+    let mut silent = Silent;
+    let mut session = Session::open(rig.bench(), &medium, Options::default(), &mut silent).unwrap();
+    session.go_to_layer(0).unwrap();
+    let bench = session.bench();
+    bench.lasers.load(LASER, &medium.layers[0].write.strategy).unwrap();
+    test(&mut session);
+}
+
+fn plan(length: u64) -> ShotPlan {
+    ShotPlan::single(LASER, Trigger::Now, ShotClock::Groove(Hertz(26_156_250)), length, Nanojoules(1_000_000_000))
+}
+
+/// Begins, feeds `runs` of 5T, arms and fires.
+fn fire(session: &mut Session<'_>, length: u64, runs: usize) -> ShotId {
+    let lasers = session.bench().lasers;
+    let shot = lasers.begin(&plan(length)).unwrap();
+    assert_eq!(lasers.feed(shot, LASER, &vec![5; runs]).unwrap(), runs);
+    let token = lasers.arm(shot).unwrap();
+    lasers.fire(token).unwrap();
+    shot
+}
+
+/// 20 000 runs of 5T last 3.8 ms.
+const RUNS: usize = 20_000;
+const LENGTH: u64 = 5 * RUNS as u64;
+
+#[test]
+fn a_shot_happens_once_and_ends_by_itself() {
+    ready(|session| {
+        let shot = fire(session, LENGTH, RUNS);
+        let bench = session.bench();
+        bench.delay.delay_ms(1);
+        assert!(matches!(bench.lasers.outcome(shot), Ok(Outcome::Running { at }) if (20_000..30_000).contains(&at)));
+        bench.delay.delay_ms(5);
+        assert_eq!(bench.lasers.outcome(shot), Ok(Outcome::Done));
+        assert!(!bench.lasers.status().unwrap().contains(LaserStatus::FIRING));
+        assert_eq!(bench.lasers.feed(shot, LASER, &[3]).unwrap_err().kind, ErrorKind::WrongState);
+        assert_eq!(bench.lasers.arm(shot).unwrap_err().kind, ErrorKind::WrongState);
+    });
+}
+
+#[test]
+fn focus_lost_in_a_shot_means_dark_within_50_us_and_a_place() {
+    ready(|session| {
+        let shot = fire(session, LENGTH, RUNS);
+        let bench = session.bench();
+        bench.delay.delay_ms(1);
+        bench.focus.release().unwrap();
+        bench.delay.delay_us(50);
+        let status = bench.lasers.status().unwrap();
+        assert!(status.contains(LaserStatus::TRIPPED | LaserStatus::TRIP_FOCUS), "{status:?}");
+        assert!(!status.contains(LaserStatus::EMITTING), "{status:?}");
+        let outcome = bench.lasers.outcome(shot).unwrap();
+        assert!(
+            matches!(outcome, Outcome::Aborted { at, cause: AbortCause::Focus } if (20_000..30_000).contains(&at)),
+            "{outcome:?}"
+        );
+        // Latched until it is cleared.
+        assert_eq!(bench.lasers.set_power(LASER, Microwatts(500)).unwrap_err().kind, ErrorKind::Tripped);
+        bench.lasers.clear_trip().unwrap();
+        assert_eq!(bench.lasers.set_power(LASER, Microwatts(500)), Ok(Microwatts(500)));
+    });
+}
+
+#[test]
+fn off_and_an_empty_buffer_end_a_shot_at_a_stated_place() {
+    ready(|session| {
+        let shot = fire(session, LENGTH, RUNS);
+        let bench = session.bench();
+        bench.delay.delay_ms(1);
+        bench.lasers.off().unwrap();
+        assert!(matches!(bench.lasers.outcome(shot), Ok(Outcome::Aborted { cause: AbortCause::Off, .. })));
+        assert!(!bench.lasers.status().unwrap().contains(LaserStatus::EMITTING));
+    });
+    ready(|session| {
+        let shot = fire(session, LENGTH, 1000);
+        let bench = session.bench();
+        bench.delay.delay_ms(2);
+        assert_eq!(bench.lasers.outcome(shot), Ok(Outcome::Underrun { at: 5000 }));
+    });
+}
+
+#[test]
+fn limits_and_tokens_are_kept() {
+    ready(|session| {
+        let medium = medium();
+        let bench = session.bench();
+        let lasers = bench.lasers;
+        let spec = *lasers.spec();
+        let kind = |r: Result<Microwatts, disc_hal::hal::Error>| r.unwrap_err().kind;
+        let beyond = Microwatts(spec.sources[0].read_max.0 + 1);
+        assert_eq!(kind(lasers.set_power(LASER, beyond)), ErrorKind::OutOfRange);
+        assert_eq!(kind(lasers.set_power(Source(1), Microwatts(1))), ErrorKind::InvalidArgument);
+        let strong = medium.layers[0].write.strategy.with_peak(Microwatts(spec.sources[0].write_max.0 + 1));
+        assert_eq!(lasers.load(LASER, &strong).unwrap_err().kind, ErrorKind::OutOfRange);
+        let greedy = ShotPlan { energy_max: Nanojoules(spec.energy_max.0 + 1), ..plan(1000) };
+        assert_eq!(lasers.begin(&greedy).unwrap_err().kind, ErrorKind::OutOfRange);
+        let shot = lasers.begin(&plan(1000)).unwrap();
+        assert_eq!(lasers.arm(shot).unwrap_err().kind, ErrorKind::WrongState, "nothing has been fed");
+        assert_eq!(
+            lasers.feed(shot, LASER, &[255; 4]).unwrap_err().kind,
+            ErrorKind::OutOfRange,
+            "longer than the plan"
+        );
+        lasers.feed(shot, LASER, &[10; 100]).unwrap();
+        let old = lasers.arm(shot).unwrap();
+        let new = lasers.arm(shot).unwrap();
+        assert_eq!(lasers.fire(old).unwrap_err().kind, ErrorKind::StaleToken);
+        lasers.fire(new).unwrap();
+        let second = lasers.begin(&plan(1000)).unwrap();
+        assert_ne!(second, shot);
+        assert_eq!(lasers.begin(&plan(1000)).unwrap_err().kind, ErrorKind::Full, "the queue holds two");
+    });
+}
+
+#[test]
+fn an_energy_limit_ends_a_shot() {
+    ready(|session| {
+        let lasers = session.bench().lasers;
+        let small = ShotPlan { energy_max: Nanojoules(3_000), ..plan(LENGTH) };
+        let shot = lasers.begin(&small).unwrap();
+        lasers.feed(shot, LASER, &[5; RUNS]).unwrap();
+        let token = lasers.arm(shot).unwrap();
+        lasers.fire(token).unwrap();
+        let bench = session.bench();
+        bench.delay.delay_ms(5);
+        let outcome = bench.lasers.outcome(shot).unwrap();
+        assert!(matches!(outcome, Outcome::Aborted { cause: AbortCause::Limit, .. }), "{outcome:?}");
+    });
+}
+
+#[test]
+fn samples_that_nobody_fetches_are_counted_as_a_gap() {
+    ready(|session| {
+        let bench = session.bench();
+        let (room, length) = (bench.detector.spec().buffer, 80_000_000);
+        let plan = Acquisition { channels: Channels::one(0), rate: Hertz(104_625_000), length, trigger: Trigger::Now };
+        bench.detector.arm(&plan).unwrap();
+        bench.delay.delay_ms(900);
+        let mut samples = vec![0; 1 << 20];
+        let chunk = bench.detector.read(&mut samples).unwrap();
+        assert_eq!((chunk.first, chunk.gap, chunk.length), (length - room, length - room, samples.len()));
+        let mut have = chunk.first + chunk.length as u64;
+        while have < length {
+            let chunk = bench.detector.read(&mut samples).unwrap();
+            assert_eq!((chunk.first, chunk.gap), (have, 0));
+            have += chunk.length as u64;
+            assert_eq!(chunk.last, have == length);
+        }
+        assert_eq!(bench.detector.read(&mut samples).unwrap_err().kind, ErrorKind::WrongState);
+    });
+}
 
 #[test]
 fn shots_that_follow_each_other_leave_no_seam() {
-    let medium = Medium::load("dual-layer").unwrap();
+    let medium = medium();
     let mut rig = SimRig::blank(medium.clone(), 1).unwrap();
-    let data: Vec<u8> = (0..100_000u32).map(|i| (i * 7 + (i >> 8)) as u8).collect();
+    let data = support::noise(100_000);
     let jobs = [Job { name: "x", data: &data, layer: 0, address: None }];
     let mut options = Options::default();
     options.shot_blocks = 1;
     let recording = record(rig.bench(), &medium, &jobs, options, &mut Silent).unwrap();
     for file in &recording.layers {
-        let jitter = file.quality.timing.jitter.total_percent;
-        println!(
-            "layer {}: {} uW, jitter {jitter:.2?} %, PI errors {}",
-            file.layer, file.power_uw, file.read.pi_errors
-        );
         assert!(file.identical && file.read.pi_errors == 0 && file.passed(), "{:?}", file.verdicts);
     }
 }

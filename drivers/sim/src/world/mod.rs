@@ -70,6 +70,13 @@ pub(crate) struct Mechanics {
     pub(crate) sled_target: Option<f64>,
 }
 
+impl Mechanics {
+    /// Whether the disc turns as fast as it should.
+    pub(crate) fn at_speed(&self) -> bool {
+        self.wanted > 0.0 && (self.velocity / self.wanted - 1.0).abs() < 0.005
+    }
+}
+
 /// Where the light is, and what comes back.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Spot {
@@ -331,6 +338,9 @@ impl World {
         }
         if !self.radial.is_locked() {
             return error(ErrorKind::TrackingLost);
+        }
+        if !self.mechanics.at_speed() {
+            return error(ErrorKind::WrongState);
         }
         Ok(())
     }

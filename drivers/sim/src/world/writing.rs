@@ -80,7 +80,12 @@ impl World {
         let way = self.spot.bits - before.bits;
         // A jump of the place (another track) isn't a way that was gone.
         let continuous = self.spot.layer.is_some() && before.layer == self.spot.layer && (0.0..1e4).contains(&way);
-        if !on_track || !continuous {
+        if !on_track {
+            // Whatever took the spot off its track (a release, a jump): dark at once.
+            let cause = if self.focus.is_locked() { AbortCause::Tracking } else { AbortCause::Focus };
+            return self.trip(cause);
+        }
+        if !continuous {
             return;
         }
         let mut from = before.bits;
