@@ -56,28 +56,32 @@ impl Stream {
     /// The next standard normal deviate; none is beyond 6.2.
     #[inline]
     pub(crate) fn normal(&mut self) -> f32 {
-        QUANTILES.deviate(self.0.next_u32())
+        deviates(&QUANTILES, &[self.0.next_u32()])[0]
     }
 
     /// Fills `out` with the deviates from number `place` of the stream on.
+    #[inline(always)]
     pub(crate) fn fill(&mut self, place: u64, out: &mut [f32]) {
         // To go anywhere costs some blocks of the generator.
         if self.0.get_word_pos() != u128::from(place) {
             self.0.set_word_pos(place.into());
         }
-        let quantiles = &*QUANTILES;
-        let mut bytes = [0; 1024];
-        for part in out.chunks_mut(bytes.len() / 4) {
+        let segments: &Segments = &QUANTILES;
+        let mut bytes = [0; 4 * TOGETHER];
+        for part in out.chunks_mut(TOGETHER) {
             let bytes = &mut bytes[..4 * part.len()];
             self.0.fill_bytes(bytes);
-            for (x, word) in part.iter_mut().zip(bytes.as_chunks::<4>().0) {
-                *x = quantiles.deviate(u32::from_le_bytes(*word));
+            let mut words = [0; TOGETHER];
+            for (word, bytes) in words.iter_mut().zip(bytes.as_chunks().0) {
+                *word = u32::from_le_bytes(*bytes);
             }
+            part.copy_from_slice(&deviates(segments, &words)[..part.len()]);
         }
     }
 }
 
-static QUANTILES: LazyLock<Quantiles> = LazyLock::new(Quantiles::new);
+/// Words that are made deviates together: a block of the generator.
+const TOGETHER: usize = 64;
 
 /// Segments of each octave of the tail's probability, as a power of two.
 const OCTAVE_BITS: u32 = 5;
@@ -88,38 +92,47 @@ const REST: u32 = f32::MANTISSA_DIGITS - 1 - OCTAVE_BITS;
 /// Octaves from the probability 1/2 down to 2^-32.
 const OCTAVES: usize = 31;
 
+/// Segments of all octaves, and room up to a power of two.
+const SEGMENTS: usize = (OCTAVES + 1) << OCTAVE_BITS;
+
+/// Value at the start of each segment, and its slope.
+type Segments = [[f32; 2]; SEGMENTS];
+
 /// The quantiles of the normal distribution, linear between places that lie the
 /// closer the farther out in the tail: off by less than 1e-4 everywhere.
-#[derive(Debug)]
-struct Quantiles {
-    /// Value at the start of a segment, and its slope.
-    segments: Box<[[f32; 2]; 1024]>,
-}
-
-impl Quantiles {
-    fn new() -> Self {
-        let parts = 1 << OCTAVE_BITS;
-        let mut segments = Box::new([[0.0; 2]; 1024]);
-        let mut after = 0.0;
-        // From the middle outwards, each quantile found from the one before.
-        for place in (0..OCTAVES * parts).rev() {
-            let part = 1.0 + (place % parts) as f64 / parts as f64;
-            let value = quantile(part * 2f64.powi((place / parts) as i32 - 32), after);
-            segments[place] = [value as f32, ((after - value) / f64::from(1 << REST)) as f32];
-            after = value;
-        }
-        Self { segments }
+static QUANTILES: LazyLock<Box<Segments>> = LazyLock::new(|| {
+    let parts = 1 << OCTAVE_BITS;
+    let mut segments = Box::new([[0.0; 2]; SEGMENTS]);
+    let mut after = 0.0;
+    // From the middle outwards, each quantile found from the one before.
+    for place in (0..OCTAVES * parts).rev() {
+        let part = 1.0 + (place % parts) as f64 / parts as f64;
+        let value = quantile(part * 2f64.powi((place / parts) as i32 - 32), after);
+        segments[place] = [value as f32, ((after - value) / f64::from(1 << REST)) as f32];
+        after = value;
     }
+    segments
+});
 
-    /// The deviate of a random word: one bit for its sign, the others for how far out.
-    #[inline]
-    fn deviate(&self, word: u32) -> f32 {
+/// The deviates of random words: of each one bit for the sign, the others for how far out.
+#[inline(always)]
+fn deviates<const N: usize>(segments: &Segments, words: &[u32; N]) -> [f32; N] {
+    // Each loop does one thing, so that all but the look-up take many at once.
+    let mut tails = [0; N];
+    for (tail, word) in tails.iter_mut().zip(words) {
         // As a float, a number says its octave and its place in it.
-        let tail = ((word >> 1).max(1).cast_signed() as f32).to_bits() - 1f32.to_bits();
-        let [value, slope] = self.segments[(tail >> REST) as usize % 1024];
-        let distance = value + slope * (tail & ((1 << REST) - 1)).cast_signed() as f32;
-        f32::from_bits(distance.to_bits() ^ (word << 31))
+        *tail = ((word >> 1).max(1).cast_signed() as f32).to_bits() - 1f32.to_bits();
     }
+    let mut found = [[0.0; 2]; N];
+    for (found, tail) in found.iter_mut().zip(&tails) {
+        *found = segments[(tail >> REST) as usize % SEGMENTS];
+    }
+    let mut out = [0.0; N];
+    for (((out, [value, slope]), tail), word) in out.iter_mut().zip(&found).zip(&tails).zip(words) {
+        let distance: f32 = value + slope * (tail & ((1 << REST) - 1)).cast_signed() as f32;
+        *out = f32::from_bits(distance.to_bits() ^ (word << 31));
+    }
+    out
 }
 
 /// The place beyond which lies the probability `p`, searched from `from` on (Newton
@@ -152,6 +165,10 @@ fn tail(x: f64) -> (f64, f64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn deviate(word: u32) -> f32 {
+        deviates(&QUANTILES, &[word])[0]
+    }
 
     #[test]
     fn streams_repeat_and_differ() {
@@ -187,18 +204,18 @@ mod tests {
         // Probability beyond, and the place (tables of the normal distribution).
         for (p, x) in [(0.25, 0.674_489_8), (0.05, 1.644_853_6), (1e-3, 3.090_232_3), (1e-6, 4.753_424_3)] {
             let word = ((p * f64::from(1u32 << 31) * 2.0) as u32) << 1;
-            let found = QUANTILES.deviate(word);
+            let found = deviate(word);
             assert!((f64::from(found) - x).abs() < 1e-4, "{found} instead of {x}");
-            assert_eq!(QUANTILES.deviate(word | 1), -found);
+            assert_eq!(deviate(word | 1), -found);
         }
-        assert!(QUANTILES.deviate(u32::MAX).abs() < 1e-6);
-        assert!((6.0..6.4).contains(&QUANTILES.deviate(0)));
+        assert!(deviate(u32::MAX).abs() < 1e-6);
+        assert!((6.0..6.4).contains(&deviate(0)));
         // The Kolmogorov-Smirnov distance, at words spread over all.
         let words = 1 << 16;
         let worst = (1..words).map(|i| {
             let word = (u32::MAX / words * i) & !1;
             let p = f64::from(word >> 1) / f64::from(u32::MAX);
-            (tail(f64::from(QUANTILES.deviate(word))).1 - p).abs()
+            (tail(f64::from(deviate(word))).1 - p).abs()
         });
         assert!(worst.fold(0.0, f64::max) < 2e-5);
     }

@@ -240,15 +240,36 @@ impl Capture {
             at = upto;
         }
         let this = &*self;
+        let arch = pulp::Arch::new();
         let tools = || Renderer::new(this, layers, noise, per_step);
         let work = |renderer: &mut Renderer<'_>, (note, at, part): (&Note, u64, &mut [i16])| {
-            renderer.step(note, at, at as f64 - sample_of(note.step), part);
+            let offset = at as f64 - sample_of(note.step);
+            arch.dispatch(Step { renderer, note, at, offset, out: part });
         };
         parts.into_par_iter().with_min_len(STEPS_TOGETHER).for_each_init(tools, work);
         // Notes that are no longer needed.
         while self.notes.front().is_some_and(|n| sample_of(n.step) + per_step < end as f64 - 1.0) {
             self.notes.pop_front();
         }
+    }
+}
+
+/// The rendering of one step, compiled for the vectors of several processors: the
+/// same sums in the same order on all of them.
+struct Step<'s, 'c> {
+    renderer: &'s mut Renderer<'c>,
+    note: &'s Note,
+    at: u64,
+    offset: f64,
+    out: &'s mut [i16],
+}
+
+impl pulp::WithSimd for Step<'_, '_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: pulp::Simd>(self, _: S) {
+        self.renderer.step(self.note, self.at, self.offset, self.out);
     }
 }
 
@@ -266,6 +287,8 @@ struct Renderer<'c> {
     light: Vec<f32>,
     deviates: Vec<f32>,
     grains: Vec<f32>,
+    /// Marks in reach: start and end in cells, depth.
+    marks: Vec<(u64, u64, u8)>,
 }
 
 impl<'c> Renderer<'c> {
@@ -275,11 +298,12 @@ impl<'c> Renderer<'c> {
         let stream = |slot| noise.stream(Purpose::Samples, capture.number, slot as u64);
         let streams =
             (0..spec.channels.len()).filter(wanted).map(|slot| (spec.channels[slot].kind, stream(slot))).collect();
-        let (light, deviates, grains) = (Vec::new(), Vec::new(), Vec::new());
-        Self { capture, layers, per_step, noise, streams, medium: None, light, deviates, grains }
+        let (light, deviates, grains, marks) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        Self { capture, layers, per_step, noise, streams, medium: None, light, deviates, grains, marks }
     }
 
     /// The samples of one step from number `at` on, the first of them `offset` samples after its start.
+    #[inline(always)]
     fn step(&mut self, note: &Note, at: u64, offset: f64, out: &mut [i16]) {
         let width = self.streams.len();
         let count = out.len() / width;
@@ -325,6 +349,7 @@ impl<'c> Renderer<'c> {
     }
 
     /// The HF signal of one step: marks and the grain of the medium.
+    #[inline(always)]
     fn hf(&mut self, note: &Note, table: &EdgeTable, layer: usize, offset: f64) {
         let light = &mut self.light[..];
         let per_sample = note.way / self.per_step;
@@ -334,10 +359,13 @@ impl<'c> Renderer<'c> {
         let reach = REACH as f64 + 1.0;
         let cell = |bits: f64| (bits.max(0.0) * CELLS) as u64;
         let samples = 1.0 / per_sample;
-        self.layers[layer].marks_in(cell(start - reach), cell(end + reach), |a, b, depth| {
+        self.marks.clear();
+        let marks = &mut self.marks;
+        self.layers[layer].marks_in(cell(start - reach), cell(end + reach), |a, b, depth| marks.push((a, b, depth)));
+        for &(a, b, depth) in marks.iter() {
             let place = |cells: u64| (cells as f64 / CELLS - start) * samples;
             table.add_mark(light, place(a), place(b), f32::from(depth) / 255.0 * note.sharp);
-        });
+        }
         // Stretches of the medium, the light linear from the middle of one to the next.
         let first = (start / GRAIN).floor();
         self.grains.resize(((end / GRAIN).floor() - first) as usize + 2, 0.0);
@@ -366,7 +394,7 @@ impl<'c> Renderer<'c> {
 }
 
 /// What the converter makes of a number of counts: the nearest it has.
-#[inline]
+#[inline(always)]
 fn converted(counts: f32) -> i16 {
     // With 1.5 * 2^23 added, the rounded number is in the low bits: no branch and no call.
     const BIG: f32 = 12_582_912.0;
