@@ -152,6 +152,7 @@ impl Model {
             layer,
             strategy: *strategy,
             solved: HashMap::new(),
+            last: [None, None],
         }
     }
 }
@@ -188,6 +189,8 @@ pub(crate) struct Writer {
     pub(crate) layer: usize,
     strategy: WriteStrategy,
     solved: HashMap<i32, Arc<SolvedEdges>>,
+    /// The last ones asked for: the power seldom changes.
+    last: [Option<(i32, Arc<SolvedEdges>)>; 2],
 }
 
 impl Writer {
@@ -196,9 +199,22 @@ impl Writer {
         self.layer == layer && self.strategy == *strategy
     }
 
-    /// The edges when `gain` times the set power reaches the layer.
-    pub(crate) fn at(&mut self, gain: f64) -> Arc<SolvedEdges> {
-        let step = (gain.max(1e-3).ln() / POWER_STEP).round() as i32;
+    /// The edges when `gain` times the set power reaches the layer, and when `stronger` does.
+    pub(crate) fn at(&mut self, gain: f64, stronger: f64) -> [Arc<SolvedEdges>; 2] {
+        core::array::from_fn(|i| {
+            let step = ([gain, stronger][i].max(1e-3).ln() / POWER_STEP).round() as i32;
+            match &self.last[i] {
+                Some((last, edges)) if *last == step => Arc::clone(edges),
+                _ => {
+                    let edges = self.solved(step);
+                    self.last[i] = Some((step, Arc::clone(&edges)));
+                    edges
+                }
+            }
+        })
+    }
+
+    fn solved(&mut self, step: i32) -> Arc<SolvedEdges> {
         let solved = self.solved.entry(step).or_insert_with(|| {
             let gain = (f64::from(step) * POWER_STEP).exp();
             let power = WritePower { peak: self.power.peak * gain, bias: self.power.bias * gain };

@@ -10,7 +10,7 @@ use core::f64::consts::PI;
 /// Half of the stretch, in channel bits, over which an edge is seen.
 pub(crate) const REACH: usize = 12;
 
-/// Sub-sample phases of the edge table.
+/// Sub-sample phases of the edge table, a power of two.
 const PHASES: usize = 128;
 
 /// Incoherent transfer function of a circular pupil at `x` times its cut-off.
@@ -65,17 +65,9 @@ impl EdgeTable {
         Self { width, rate, responses }
     }
 
-    /// The response to an edge that lies `fraction` (0 to 1) of a sample after
-    /// the sample `REACH` bits behind its first value.
-    #[inline]
-    fn response(&self, fraction: f64) -> &[f32] {
-        let phase = ((fraction * PHASES as f64 + 0.5) as usize).min(PHASES - 1);
-        &self.responses[phase * self.width..(phase + 1) * self.width]
-    }
-
     /// Adds a mark to `out`: `-depth` between its edges, which lie `start` and
     /// `end` samples after `out[0]` (either may lie outside).
-    #[inline]
+    #[inline(always)]
     pub(crate) fn add_mark(&self, out: &mut [f32], start: f64, end: f64, depth: f32) {
         let rising = self.add_edge(out, start, -depth);
         let falling = self.add_edge(out, end, depth);
@@ -91,13 +83,12 @@ impl EdgeTable {
 
     /// Adds the response to a step of height `height` at `at` samples after
     /// `out[0]`; returns where it ends, from which on the step adds its height.
-    #[inline]
+    #[inline(always)]
     fn add_edge(&self, out: &mut [f32], at: f64, height: f32) -> i64 {
-        // The response begins REACH bits before the edge.
-        let begin = at - REACH as f64 * self.rate;
-        let whole = begin.floor();
-        let response = self.response(begin - whole);
-        let first = whole as i64;
+        // The response begins REACH bits before the edge, at the nearest phase.
+        let begin = ((at - REACH as f64 * self.rate) * PHASES as f64).round_ties_even() as i64;
+        let (first, phase) = (begin >> PHASES.ilog2(), begin as usize % PHASES);
+        let response = &self.responses[phase * self.width..(phase + 1) * self.width];
         let end = first + self.width as i64;
         if end > 0 && first < out.len() as i64 {
             let skip = usize::try_from(-first).unwrap_or(0);

@@ -17,7 +17,7 @@ use super::geometry::Spiral;
 use super::{STEP_PS, Spot, World};
 use crate::APERTURE;
 use crate::disc::{CELLS, LayerState};
-use crate::noise::{Noise, Purpose};
+use crate::noise::{Noise, Purpose, Stream};
 use crate::readout::{EdgeTable, REACH};
 
 /// Counts of a mirror of reflectance 1 at 1 mW.
@@ -44,8 +44,8 @@ const SHOT: f64 = 3.8e-8;
 const GRAIN_NOISE: f32 = 0.0060;
 const GRAIN: f64 = 4.0;
 
-/// Stretches of one stream of random numbers.
-const GRAINS: u64 = 64;
+/// Steps that are rendered one after the other by one thread, at least.
+const STEPS_TOGETHER: usize = 8;
 
 pub(crate) fn detector_spec() -> DetectorSpec {
     let channel = |kind, rate_max| ChannelSpec {
@@ -228,6 +228,9 @@ impl Capture {
         let mut rest = out;
         let mut at = first;
         for note in &self.notes {
+            if at == end {
+                break;
+            }
             let upto = ((sample_of(note.step) + per_step).ceil().max(0.0) as u64).min(end);
             if upto <= at {
                 continue;
@@ -238,118 +241,240 @@ impl Capture {
             at = upto;
         }
         let this = &*self;
-        let work = |(note, at, part): (&Note, u64, &mut [i16])| {
+        let arch = pulp::Arch::new();
+        let tools = || Renderer::new(this, layers, noise, per_step);
+        let work = |renderer: &mut Renderer<'_>, (note, at, part): (&Note, u64, &mut [i16])| {
             let offset = at as f64 - sample_of(note.step);
-            this.render_step(note, at, offset, per_step, part, layers, noise);
+            arch.dispatch(Step { renderer, note, at, offset, out: part });
         };
-        if parts.len() > 8 {
-            parts.into_par_iter().for_each(work);
-        } else {
-            parts.into_iter().for_each(work);
-        }
+        parts.into_par_iter().with_min_len(STEPS_TOGETHER).for_each_init(tools, work);
         // Notes that are no longer needed.
         while self.notes.front().is_some_and(|n| sample_of(n.step) + per_step < end as f64 - 1.0) {
             self.notes.pop_front();
         }
     }
+}
 
-    #[expect(clippy::too_many_arguments, reason = "one inner loop, not an interface")]
-    fn render_step(
-        &self,
-        note: &Note,
-        at: u64,
-        offset: f64,
-        per_step: f64,
-        out: &mut [i16],
-        layers: &[LayerState],
-        noise: Noise,
-    ) {
-        let channels = self.plan.channels;
-        let width = channels.count() as usize;
-        let count = out.len() / width;
+/// The rendering of one step, compiled for the vectors of several processors: the
+/// same sums in the same order on all of them.
+struct Step<'s, 'c> {
+    renderer: &'s mut Renderer<'c>,
+    note: &'s Note,
+    at: u64,
+    offset: f64,
+    out: &'s mut [i16],
+}
+
+impl pulp::WithSimd for Step<'_, '_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: pulp::Simd>(self, _: S) {
+        self.renderer.step(self.note, self.at, self.offset, self.out);
+    }
+}
+
+/// Makes samples, step by step: what one thread needs for it.
+struct Renderer<'c> {
+    capture: &'c Capture,
+    layers: &'c [LayerState],
+    per_step: f64,
+    noise: Noise,
+    /// Noise of the samples, for each channel.
+    streams: Vec<(ChannelKind, Stream)>,
+    /// Noise of the medium, and of which layer.
+    medium: Option<(usize, Stream)>,
+    /// Light at each sample, deviates for each, and for each stretch of the medium.
+    light: Vec<f32>,
+    deviates: Vec<f32>,
+    grains: Vec<f32>,
+    /// Marks in reach: start and end in cells, depth.
+    marks: Vec<(u64, u64, u8)>,
+}
+
+impl<'c> Renderer<'c> {
+    fn new(capture: &'c Capture, layers: &'c [LayerState], noise: Noise, per_step: f64) -> Self {
         let spec = detector_spec();
-        // A step is cut where reads end, so noise belongs to the sample's number.
-        let mut light = vec![note.own + note.stray; count];
-        if let (Some(table), Some(layer)) = (&self.table, note.layer.and_then(|l| layers.get(l))) {
-            hf(note, table, layer, offset, per_step, &mut light, noise);
+        let wanted = |slot: &usize| capture.plan.channels.bits() & (1 << slot) != 0;
+        let stream = |slot| noise.stream(Purpose::Samples, capture.number, slot as u64);
+        let streams =
+            (0..spec.channels.len()).filter(wanted).map(|slot| (spec.channels[slot].kind, stream(slot))).collect();
+        let (light, deviates, grains, marks) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        Self { capture, layers, per_step, noise, streams, medium: None, light, deviates, grains, marks }
+    }
+
+    /// The samples of one step from number `at` on, the first of them `offset` samples after its start.
+    #[inline(always)]
+    fn step(&mut self, note: &Note, at: u64, offset: f64, out: &mut [i16]) {
+        let width = self.streams.len();
+        let count = out.len() / width;
+        self.light.clear();
+        match (&self.capture.table, note.layer.filter(|&l| l < self.layers.len())) {
+            (Some(table), Some(layer)) if note.way > 0.0 => {
+                self.light.resize(count, 1.0);
+                self.hf(note, table, layer, offset);
+            }
+            _ => self.light.resize(count, note.own + note.stray),
         }
-        let bandwidth = f64::from(self.plan.rate.0) / 2.0;
-        let scale = REFERENCE as f32;
+        let bandwidth = f64::from(self.capture.plan.rate.0) / 2.0;
         let power = f64::from(note.light);
         let amplifier = (AMPLIFIER * AMPLIFIER * bandwidth) as f32;
         let shot = (SHOT * SHOT * bandwidth * power) as f32;
         let laser = (LASER * LASER * bandwidth * power * power) as f32;
-        let block = 256;
-        let mut index = 0;
-        for (slot, channel) in spec.channels.iter().enumerate() {
-            if channels.bits() & (1 << slot) == 0 {
-                continue;
-            }
-            let mut number = u64::MAX;
-            let mut stream = noise.stream(Purpose::Samples, self.number, 0);
-            for i in 0..count {
-                let sample = at + i as u64;
-                if sample / block != number {
-                    number = sample / block;
-                    stream = noise.stream(Purpose::Samples, self.number, number * 16 + slot as u64);
-                    for _ in 0..sample % block {
-                        stream.normal();
-                    }
+        let sample = |value: f32, bright: f32, deviate: f32| {
+            let variance = amplifier + shot * bright + laser * value * value;
+            converted((value * note.light + variance.sqrt() * deviate) * REFERENCE as f32 + f32::from(DARK))
+        };
+        self.deviates.resize(count, 0.0);
+        for (index, (kind, stream)) in self.streams.iter_mut().enumerate() {
+            // A step is cut where reads end, so noise belongs to the sample's number.
+            stream.fill(at, &mut self.deviates);
+            let lights = self.light.iter().zip(&self.deviates);
+            let value = match kind {
+                ChannelKind::FocusError => note.focus_error,
+                ChannelKind::PushPull => note.push_pull,
+                _ if width == 1 => {
+                    // Apart, so that the compiler sees the samples side by side.
+                    out.iter_mut().zip(lights).for_each(|(o, (&l, &d))| *o = sample(l, l, d));
+                    continue;
                 }
-                let (value, bright) = match channel.kind {
-                    ChannelKind::FocusError => (note.focus_error, light[i]),
-                    ChannelKind::PushPull => (note.push_pull, light[i]),
-                    _ => (light[i], light[i]),
-                };
-                let variance = amplifier + shot * bright + laser * value * value;
-                let counts = (value * note.light + variance.sqrt() * stream.normal()) * scale + f32::from(DARK);
-                // `as` saturates, as a converter does.
-                out[i * width + index] = counts.round() as i16;
+                _ => {
+                    let slots = out.iter_mut().skip(index).step_by(width);
+                    slots.zip(lights).for_each(|(o, (&l, &d))| *o = sample(l, l, d));
+                    continue;
+                }
+            };
+            let slots = out.iter_mut().skip(index).step_by(width);
+            slots.zip(lights).for_each(|(o, (&l, &d))| *o = sample(value, l, d));
+        }
+    }
+
+    /// The HF signal of one step: marks and the grain of the medium.
+    #[inline(always)]
+    fn hf(&mut self, note: &Note, table: &EdgeTable, layer: usize, offset: f64) {
+        let light = &mut self.light[..];
+        let per_sample = note.way / self.per_step;
+        // Channel bits under the spot at the first sample.
+        let start = note.bits + offset * per_sample;
+        let end = start + light.len() as f64 * per_sample;
+        let reach = REACH as f64 + 1.0;
+        let cell = |bits: f64| (bits.max(0.0) * CELLS) as u64;
+        let samples = 1.0 / per_sample;
+        self.marks.clear();
+        let marks = &mut self.marks;
+        self.layers[layer].marks_in(cell(start - reach), cell(end + reach), |a, b, depth| marks.push((a, b, depth)));
+        for &(a, b, depth) in marks.iter() {
+            let place = |cells: u64| (cells as f64 / CELLS - start) * samples;
+            table.add_mark(light, place(a), place(b), f32::from(depth) / 255.0 * note.sharp);
+        }
+        // Stretches of the medium, the light linear from the middle of one to the next.
+        let first = (start / GRAIN).floor();
+        self.grains.resize(((end / GRAIN).floor() - first) as usize + 2, 0.0);
+        if self.medium.as_ref().is_none_or(|(of, _)| *of != layer) {
+            self.medium = Some((layer, self.noise.stream(Purpose::Medium, layer as u64, 0)));
+        }
+        if let Some((_, stream)) = &mut self.medium {
+            stream.fill(first as u64, &mut self.grains);
+        }
+        let (place, way) = (start / GRAIN - first, per_sample / GRAIN);
+        let mut from = 0;
+        for (k, grains) in self.grains.windows(2).enumerate() {
+            let upto = (((k + 1) as f64 - place) / way).ceil() as usize;
+            let upto = upto.min(light.len());
+            let slope = GRAIN_NOISE * (grains[1] - grains[0]);
+            let beyond = place + from as f64 * way - k as f64;
+            let value = 1.0 + GRAIN_NOISE * grains[0] + slope * beyond as f32;
+            let slope = slope * way as f32;
+            for (i, l) in light[from..upto].iter_mut().enumerate() {
+                let grain = value + slope * i as i32 as f32;
+                *l = note.stray + note.own * *l * grain;
             }
-            index += 1;
+            from = upto;
         }
     }
 }
 
-/// The HF signal of one step: marks and the grain of the medium.
-fn hf(note: &Note, table: &EdgeTable, layer: &LayerState, offset: f64, per_step: f64, light: &mut [f32], noise: Noise) {
-    let per_sample = note.way / per_step;
-    if per_sample <= 0.0 {
-        return;
-    }
-    // Channel bits under the spot at the first sample.
-    let start = note.bits + offset * per_sample;
-    let end = start + light.len() as f64 * per_sample;
-    let mut signal = vec![1.0f32; light.len()];
-    let reach = REACH as f64 + 1.0;
-    let cell = |bits: f64| (bits.max(0.0) * CELLS) as u64;
-    layer.marks_in(cell(start - reach), cell(end + reach), |a, b, depth| {
-        let place = |cells: u64| (cells as f64 / CELLS - start) / per_sample;
-        table.add_mark(&mut signal, place(a), place(b), f32::from(depth) / 255.0 * note.sharp);
-    });
-    let number = note.layer.unwrap_or(0) as u64;
-    let first = (start / GRAIN).floor();
-    let grains = grain(noise, number, first as u64, ((end / GRAIN).floor() - first) as usize + 2);
-    for (i, s) in signal.iter_mut().enumerate() {
-        let x = (start + i as f64 * per_sample) / GRAIN - first;
-        let (k, f) = (x as usize, (x - x.floor()) as f32);
-        *s *= 1.0 + GRAIN_NOISE * (grains[k] * (1.0 - f) + grains[k + 1] * f);
-    }
-    for (l, s) in light.iter_mut().zip(&signal) {
-        *l = note.stray + note.own * s;
-    }
+/// What the converter makes of a number of counts: the nearest it has.
+#[inline(always)]
+fn converted(counts: f32) -> i16 {
+    // With 1.5 * 2^23 added, the rounded number is in the low bits: no branch and no call.
+    const BIG: f32 = 12_582_912.0;
+    let counts = counts.clamp(f32::from(i16::MIN), f32::from(i16::MAX)) + BIG;
+    counts.to_bits().wrapping_sub(BIG.to_bits()) as i16
 }
 
-/// Deviates of the medium's stretches from number `first` on.
-fn grain(noise: Noise, layer: u64, first: u64, count: usize) -> Vec<f32> {
-    let mut grains = Vec::with_capacity(count + GRAINS as usize);
-    let mut block = first / GRAINS;
-    let skip = (first % GRAINS) as usize;
-    while grains.len() < skip + count {
-        let mut stream = noise.stream(Purpose::Medium, layer, block);
-        grains.extend((0..GRAINS).map(|_| stream.normal()));
-        block += 1;
+#[cfg(test)]
+mod tests {
+    use disc_hal::hal::Channels;
+
+    use super::*;
+    use crate::disc::{Chunk, Mark};
+
+    const SAMPLES: usize = 20_000;
+
+    /// A spot that has followed a track with marks on it for 40 steps.
+    fn capture(channels: Channels) -> Capture {
+        let note = |step: u64| Note {
+            step,
+            layer: Some(0),
+            bits: 1000.3 + 130.8 * step as f64,
+            way: 130.8,
+            light: 0.7,
+            own: 0.17,
+            stray: 0.03,
+            sharp: 0.99,
+            focus_error: 0.01,
+            push_pull: -0.02,
+        };
+        let rate = Hertz(104_625_000);
+        let plan = Acquisition { channels, rate, length: 1 << 20, trigger: Trigger::Now };
+        let table = Some(Arc::new(EdgeTable::new(4.0, 146.7e-9, 2.0 * APERTURE / 650e-9)));
+        Capture { plan, number: 1, started: Some(0), notes: (0..40).map(note).collect(), delivered: 0, table }
     }
-    grains.drain(..skip);
-    grains
+
+    fn layer() -> LayerState {
+        let mark = |i: u32| Mark { start: i * 2437, length: 768 + (i * 211 % 1500) as u16, depth: 140 };
+        let mut layer = LayerState::default();
+        layer.add(Chunk { start: 256 * 1100, length: 2437 * 400, marks: (0..400).map(mark).collect() });
+        layer
+    }
+
+    #[test]
+    fn samples_are_the_same_whatever_the_reads_and_the_vectors() {
+        let (layers, noise) = ([layer()], Noise::new(5));
+        for channels in [Channels::one(0), Channels::one(0) | Channels::one(2)] {
+            let width = channels.count() as usize;
+            let mut whole = vec![0; SAMPLES * width];
+            capture(channels).render(0, &mut whole, &layers, noise);
+            let mut pieces = capture(channels);
+            let mut found = Vec::new();
+            for length in [1, 700, 64, 5000, 522, 523, 13_190] {
+                let mut part = vec![0; length * width];
+                pieces.render((found.len() / width) as u64, &mut part, &layers, noise);
+                found.extend(part);
+            }
+            assert!(found == whole, "in pieces");
+            // Compiled for the oldest processor.
+            let capture = capture(channels);
+            let per_step = 523.125;
+            let mut renderer = Renderer::new(&capture, &layers, noise, per_step);
+            let mut at = 0;
+            for note in &capture.notes {
+                let start = note.step as f64 * per_step;
+                let upto = ((start + per_step).ceil() as usize).min(SAMPLES);
+                let mut part = vec![0; (upto - at) * width];
+                renderer.step(note, at as u64, at as f64 - start, &mut part);
+                assert!(part == whole[at * width..upto * width], "step {}", note.step);
+                at = upto;
+            }
+        }
+    }
+
+    #[test]
+    fn the_converter_rounds_and_saturates() {
+        for (counts, sample) in [(0.4, 0), (-0.6, -1), (1234.49, 1234), (-9999.7, -10_000)] {
+            assert_eq!(converted(counts), sample);
+        }
+        assert_eq!((converted(1e9), converted(-1e9)), (i16::MAX, i16::MIN));
+    }
 }

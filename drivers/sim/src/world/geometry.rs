@@ -66,14 +66,14 @@ impl Spiral {
     /// The track point nearest to a spot at `radius` metres when the disc has
     /// turned by `turns`.
     pub(crate) fn nearest(&self, radius: f64, turns: f64) -> TrackPoint {
-        let fraction = turns.rem_euclid(1.0);
+        let fraction = turns - turns.floor();
         let turn = ((radius - DATA_RADIUS) / self.pitch - self.outwards() * fraction).round();
         self.on_turn(radius, turns, turn)
     }
 
     /// The point of a given turn beside a spot.
     pub(crate) fn on_turn(&self, radius: f64, turns: f64, turn: f64) -> TrackPoint {
-        let fraction = turns.rem_euclid(1.0);
+        let fraction = turns - turns.floor();
         let track = DATA_RADIUS + self.pitch * (turn + self.outwards() * fraction);
         let arc = core::f64::consts::PI * (track * track - DATA_RADIUS * DATA_RADIUS) / self.pitch;
         let bits = self.unfold(arc / self.bit + DATA_START * SECTOR_BITS);

@@ -220,11 +220,12 @@ impl Lasers {
         if !shot.is_open() {
             return Err(error(ErrorKind::WrongState));
         }
-        if runs.contains(&0) {
+        let room = (BUFFER_RUNS as usize).saturating_sub(shot.runs.len());
+        // What doesn't fit comes again, and often: it is looked at when there is room.
+        let taken = runs.get(..room).unwrap_or(runs);
+        if taken.contains(&0) {
             return Err(error(ErrorKind::InvalidArgument));
         }
-        let room = (BUFFER_RUNS as usize).saturating_sub(shot.runs.len());
-        let taken = runs.get(..room).unwrap_or(runs);
         let bits: u64 = taken.iter().map(|&r| u64::from(r)).sum();
         if shot.fed + bits > shot.plan.length {
             return Err(error(ErrorKind::OutOfRange));

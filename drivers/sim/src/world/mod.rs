@@ -138,8 +138,8 @@ impl World {
         let mut mechanics = noise.stream(Purpose::Mechanics, 0, 0);
         let mut phase = || f64::from(mechanics.normal());
         // Well inside the standard's 0.3 mm and 50 um (facts 1.4): a disc of good make.
-        let axial = Runout { harmonics: [(40e-6, phase()), (8e-6, phase()), (2e-6, phase())] };
-        let eccentricity = Runout { harmonics: [(25e-6, phase()), (0.5e-6, phase()), (0.0, 0.0)] };
+        let axial = Runout::new([(40e-6, phase()), (8e-6, phase()), (2e-6, phase())]);
+        let eccentricity = Runout::new([(25e-6, phase()), (0.5e-6, phase()), (0.0, 0.0)]);
         Ok(Self {
             model,
             noise,

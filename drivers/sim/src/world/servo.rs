@@ -11,13 +11,18 @@ pub(crate) const STEP: f64 = 5e-6;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Loop {
     w0: f64,
+    /// Part of the way that the lag goes in a step.
+    follow: f64,
     lag: f64,
     integral: f64,
 }
 
 impl Loop {
     pub(crate) fn new(f0: f64) -> Self {
-        Self { w0: 2.0 * PI * f0, lag: 0.0, integral: 0.0 }
+        let w0 = 2.0 * PI * f0;
+        // (1 + 3s/w0)/(1 + s/(3 w0)) = 9 - 8/(1 + s/(3 w0)).
+        let follow = 1.0 - (-3.0 * w0 * STEP).exp();
+        Self { w0, follow, lag: 0.0, integral: 0.0 }
     }
 
     /// Starts anew with a drive that already holds the actuator.
@@ -33,9 +38,7 @@ impl Loop {
 
     /// Acceleration for an error of `error` metres.
     pub(crate) fn drive(&mut self, error: f64) -> f64 {
-        // (1 + 3s/w0)/(1 + s/(3 w0)) = 9 - 8/(1 + s/(3 w0)).
-        let a = 1.0 - (-3.0 * self.w0 * STEP).exp();
-        self.lag += a * (error - self.lag);
+        self.lag += self.follow * (error - self.lag);
         let gain = self.w0 * self.w0 / 3.0;
         // Integrator corner at w0/60: 1 degree of phase at the crossover.
         self.integral += gain * self.w0 / 60.0 * error * STEP;
@@ -72,21 +75,30 @@ impl Actuator {
 /// A periodic deviation of the disc: harmonics of the revolution.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Runout {
-    /// Amplitude in metres and phase in turns of each harmonic.
-    pub(crate) harmonics: [(f64, f64); 3],
+    /// Parts of each harmonic in phase with the sine and with the cosine, in metres.
+    harmonics: [[f64; 2]; 3],
 }
 
 impl Runout {
+    /// From amplitude in metres and phase in turns of each harmonic.
+    pub(crate) fn new(harmonics: [(f64, f64); 3]) -> Self {
+        let parts = |(amplitude, phase): (f64, f64)| {
+            let (sine, cosine) = (2.0 * PI * phase).sin_cos();
+            [amplitude * cosine, amplitude * sine]
+        };
+        Self { harmonics: harmonics.map(parts) }
+    }
+
     pub(crate) fn at(&self, turns: f64) -> f64 {
-        let angle = 2.0 * PI * turns.rem_euclid(1.0);
-        let mut order = 0.0;
-        self.harmonics
-            .iter()
-            .map(|(amplitude, phase)| {
-                order += 1.0;
-                amplitude * (order * angle + 2.0 * PI * phase).sin()
-            })
-            .sum()
+        let (sine, cosine) = (2.0 * PI * (turns - turns.floor())).sin_cos();
+        // The harmonics' sines follow from the first by the sum of angles.
+        let (mut s, mut c) = (sine, cosine);
+        let mut sum = 0.0;
+        for [in_phase, ahead] in self.harmonics {
+            sum += in_phase * s + ahead * c;
+            (s, c) = (s * cosine + c * sine, c * cosine - s * sine);
+        }
+        sum
     }
 }
 
@@ -134,6 +146,19 @@ mod tests {
             }
         }
         worst
+    }
+
+    #[test]
+    fn runout_is_the_sum_of_its_harmonics() {
+        let harmonics = [(40e-6, 0.3), (8e-6, -1.7), (2e-6, 0.9)];
+        let runout = Runout::new(harmonics);
+        for turns in [0.0, 0.1, 0.77, -3.4, 1234.56] {
+            let wave = |(k, (amplitude, phase)): (usize, (f64, f64))| {
+                amplitude * (2.0 * PI * ((k + 1) as f64 * turns + phase)).sin()
+            };
+            let sum: f64 = harmonics.into_iter().enumerate().map(wave).sum();
+            assert!((runout.at(turns) - sum).abs() < 1e-15, "{turns}");
+        }
     }
 
     #[test]

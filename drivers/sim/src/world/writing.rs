@@ -140,7 +140,7 @@ impl World {
         let bits_per_second = self.mechanics.velocity / self.model.bit;
         let writer = self.writer.as_mut()?;
         let layer = writer.layer;
-        let (edges, stronger) = (writer.at(gain), writer.at(gain * (1.0 + f64::from(POWER_DIFFERENCE))));
+        let [edges, stronger] = writer.at(gain, gain * (1.0 + f64::from(POWER_DIFFERENCE)));
         let shot = self.lasers.shots.iter_mut().find(|s| s.phase == Phase::Writing)?;
         // Channel bits of the disc for each of the shot.
         let scale = shot.fixed_clock().map_or(1.0, |clock| bits_per_second / clock);
