@@ -3,17 +3,37 @@
 
 mod support;
 
-use disc_hal::hal::{Microwatts, Rig};
+use disc_hal::hal::{Acquisition, Address, Channels, Hertz, Microwatts, Rig, TrackingFlags, Trigger};
 use disc_hal::media::Medium;
 use disc_hal::record::{Job, Options, Session, Silent, record};
 use disc_hal::signal::{Calibration, QualityConfig, SignalQuality, analyse};
 use disc_hal_sim::SimRig;
-use support::{capture, noise};
+use support::noise;
 
 const SECTORS: u32 = 20;
 
 fn medium() -> Medium {
     Medium::load("dual-layer").unwrap()
+}
+
+/// The HF signal of some sectors, 4 samples for each channel bit.
+fn capture(session: &mut Session<'_>, first: Address, sectors: u32) -> Vec<i16> {
+    let rate = Hertz(4 * session.medium().channel_clock.0);
+    let bench = session.bench();
+    bench.tracking.seek(first).unwrap();
+    while bench.tracking.status().unwrap().flags.contains(TrackingFlags::MOVING) {
+        bench.delay.delay_ms(1);
+    }
+    let length = u64::from(sectors) * 38_688 * 4;
+    let plan = Acquisition { channels: Channels::one(0), rate, length, trigger: Trigger::Address(first) };
+    bench.detector.arm(&plan).unwrap();
+    let mut samples = vec![0; usize::try_from(length).unwrap()];
+    let mut have = 0;
+    while have < samples.len() {
+        bench.delay.delay_ms(5);
+        have += bench.detector.read(&mut samples[have..]).unwrap().length;
+    }
+    samples
 }
 
 /// Quality of a piece written at each share (percent) of the recommended power,
@@ -76,7 +96,7 @@ fn files_on_both_layers_come_back_and_a_place_is_recorded_once() {
         assert!(layer.calibration.fit.rms < 0.03);
     }
     assert!(result.layers[2].first > result.layers[0].first + result.layers[0].sectors);
-    let first = disc_hal::hal::Address(result.layers[0].first);
+    let first = Address(result.layers[0].first);
     let again = [job("d", &b[..], 0, Some(first))];
     let error = record(rig.bench(), &medium, &again, Options::default(), &mut Silent).unwrap_err().to_string();
     assert!(error.contains("030000h") && error.contains("recorded"), "{error}");
@@ -99,7 +119,7 @@ fn the_same_seed_gives_the_same_bytes_on_any_number_of_threads() {
             let mut silent = Silent;
             let mut session = Session::open(rig.bench(), &medium, Options::default(), &mut silent).unwrap();
             session.go_to_layer(0).unwrap();
-            let rf = capture(&mut session, disc_hal::hal::Address(result.layers[0].first), 2);
+            let rf = capture(&mut session, Address(result.layers[0].first), 2);
             drop(session);
             rig.close().unwrap();
             (std::fs::read(&path).unwrap(), result, rf)
@@ -126,7 +146,7 @@ fn what_is_recorded_outlives_the_bench() {
     let mut session = Session::open(rig.bench(), &medium, Options::default(), &mut silent).unwrap();
     session.go_to_layer(1).unwrap();
     let mut bytes = Vec::new();
-    let first = disc_hal::hal::Address(result.layers[0].first);
+    let first = Address(result.layers[0].first);
     session.read_to_end(first, |_, block| bytes.extend_from_slice(block)).unwrap();
     assert_eq!(disc_hal::format::strip(&bytes), data);
     assert!(SimRig::create(&path, medium.clone(), 3).is_err(), "a disc file is never overwritten");

@@ -3,8 +3,8 @@
 mod support;
 
 use disc_hal::hal::{
-    AbortCause, Acquisition, Channels, ErrorKind, Hertz, LaserStatus, Microwatts, Nanojoules, Outcome, Rig, ShotClock,
-    ShotId, ShotPlan, Source, Trigger,
+    AbortCause, Acquisition, Address, Channels, ErrorKind, Hertz, LaserStatus, Microwatts, Nanojoules, Outcome, Rig,
+    ShotClock, ShotId, ShotPlan, Source, Trigger,
 };
 use disc_hal::media::Medium;
 use disc_hal::record::{Job, Options, Session, Silent, record};
@@ -171,6 +171,36 @@ fn samples_that_nobody_fetches_are_counted_as_a_gap() {
         }
         assert_eq!(bench.detector.read(&mut samples).unwrap_err().kind, ErrorKind::WrongState);
     });
+}
+
+#[test]
+fn samples_do_not_depend_on_how_they_are_fetched() {
+    let fetch = |piece: usize| {
+        let mut all = Vec::new();
+        ready(|session| {
+            let place =
+                session.write_file(0, None, &support::noise(40_000), 1, &medium().layers[0].write.strategy).unwrap();
+            session.bench().tracking.seek(Address(place.first.0)).unwrap();
+            let bench = session.bench();
+            bench.delay.delay_ms(500);
+            let plan = Acquisition {
+                channels: Channels::one(0),
+                rate: Hertz(104_625_000),
+                length: 100_000,
+                trigger: Trigger::Now,
+            };
+            bench.detector.arm(&plan).unwrap();
+            bench.delay.delay_ms(2);
+            let mut samples = vec![0; piece];
+            while all.len() < 100_000 {
+                let chunk = bench.detector.read(&mut samples).unwrap();
+                all.extend_from_slice(&samples[..chunk.length]);
+            }
+        });
+        all
+    };
+    let whole = fetch(100_000);
+    assert!(whole == fetch(777), "pieces of 777 samples differ from the whole");
 }
 
 #[test]

@@ -159,8 +159,9 @@ impl World {
         let way = spot.bits - before.bits;
         let on_the_way = before.layer == spot.layer && (0.0..1e4).contains(&way);
         let (bits, way) = if on_the_way { (before.bits, way) } else { (spot.bits, 0.0) };
-        let Some(started) = capture.started else {
-            let started = match capture.plan.trigger {
+        if capture.started.is_none() {
+            // The part of the step after which it starts.
+            let part = match capture.plan.trigger {
                 Trigger::Address(address) if self.radial.is_locked() && way > 0.0 => {
                     let start = Spiral::start_of(address);
                     (bits < start && start <= bits + way).then(|| (start - bits) / way)
@@ -168,16 +169,12 @@ impl World {
                 Trigger::Index => self.mechanics.index.then_some(1.0),
                 _ => None,
             };
-            if let Some(part) = started {
-                capture.started = Some(now - STEP_PS + (part * STEP_PS as f64) as u64);
-                return self.note(before);
-            }
-            return;
-        };
-        if capture.produced(now) == capture.plan.length && capture.produced(now - STEP_PS) == capture.plan.length {
+            let Some(part) = part else { return };
+            capture.started = Some(now - STEP_PS + (part * STEP_PS as f64) as u64);
+        }
+        if capture.produced(now - STEP_PS) == capture.plan.length {
             return;
         }
-        let _ = started;
         let phase = 2.0 * core::f64::consts::PI * spot.error / (f64::from(self.disc.medium.track_pitch.0) * 1e-9);
         capture.notes.push_back(Note {
             step: now / STEP_PS - 1,
@@ -224,28 +221,37 @@ impl Capture {
         let count = out.len() / channels;
         let end = first + count as u64;
         // Cut the output at the borders of steps.
-        let mut parts: Vec<(&Note, u64, &mut [i16])> = Vec::new();
+        let mut parts: Vec<Piece<'_>> = Vec::new();
         let mut rest = out;
         let mut at = first;
         for note in &self.notes {
             if at == end {
                 break;
             }
-            let upto = ((sample_of(note.step) + per_step).ceil().max(0.0) as u64).min(end);
+            let from = sample_of(note.step).ceil().max(0.0) as u64;
+            let upto = (sample_of(note.step) + per_step).ceil().max(0.0) as u64;
             if upto <= at {
                 continue;
             }
-            let (part, remaining) = rest.split_at_mut((upto - at) as usize * channels);
-            parts.push((note, at, part));
+            let (part, remaining) = rest.split_at_mut((upto.min(end) - at) as usize * channels);
+            parts.push(Piece { note, from, upto, skip: (at.max(from) - from) as usize * channels, out: part });
             rest = remaining;
-            at = upto;
+            at = upto.min(end);
         }
         let this = &*self;
         let arch = pulp::Arch::new();
-        let tools = || Renderer::new(this, layers, noise, per_step);
-        let work = |renderer: &mut Renderer<'_>, (note, at, part): (&Note, u64, &mut [i16])| {
+        let tools = || (Renderer::new(this, layers, noise, per_step), Vec::new());
+        let work = |(renderer, whole): &mut (Renderer<'_>, Vec<i16>), piece: Piece<'_>| {
+            let Piece { note, from: at, upto, skip, out } = piece;
             let offset = at as f64 - sample_of(note.step);
-            arch.dispatch(Step { renderer, note, at, offset, out: part });
+            let length = (upto - at) as usize * channels;
+            if out.len() == length {
+                return arch.dispatch(Step { renderer, note, at, offset, out });
+            }
+            // A step is always made whole, so that samples don't depend on where reads end.
+            whole.resize(length, 0);
+            arch.dispatch(Step { renderer, note, at, offset, out: whole });
+            out.copy_from_slice(&whole[skip..skip + out.len()]);
         };
         parts.into_par_iter().with_min_len(STEPS_TOGETHER).for_each_init(tools, work);
         // Notes that are no longer needed.
@@ -272,6 +278,17 @@ impl pulp::WithSimd for Step<'_, '_> {
     fn with_simd<S: pulp::Simd>(self, _: S) {
         self.renderer.step(self.note, self.at, self.offset, self.out);
     }
+}
+
+/// The part of a step that is wanted.
+struct Piece<'o> {
+    note: &'o Note,
+    /// Numbers of the step's first sample and of the one after its last.
+    from: u64,
+    upto: u64,
+    /// Values (of all channels) of the step that come before `out`.
+    skip: usize,
+    out: &'o mut [i16],
 }
 
 /// Makes samples, step by step: what one thread needs for it.

@@ -301,7 +301,8 @@ impl World {
     /// recorded; looked up again when the spot has moved on by some tracks.
     fn look_through(&mut self) {
         let Some(layer @ 1..) = self.spot.layer else { return };
-        let place = (self.spot.bits / 4e6) as u64;
+        // Another shot may have changed what is there.
+        let place = (self.disc.shots << 32) + (self.spot.bits / 4e6) as u64;
         if self.shade.1 == place {
             return;
         }
