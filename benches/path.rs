@@ -283,14 +283,14 @@ fn stages(medium: &Medium) {
     report("RF -> bytes: the read path", all(|t| t.bytes));
 }
 
-/// A recording of 1 MiB from blank disc to verdict; returns its time.
-fn recording(medium: &Medium, data: &[u8]) -> f64 {
+/// A recording from blank disc to verdict; returns its time and all its numbers.
+fn recording(medium: &Medium, data: &[u8]) -> (f64, String) {
     let mut rig = SimRig::blank(medium.clone(), 1).expect("a medium that can be simulated");
     let jobs = [Job { name: "file", data, layer: 0, address: None }];
     let work = || record(rig.bench(), medium, &jobs, Options::default(), &mut Silent).expect("a recording");
     let (t, result) = seconds(work);
     assert!(result.layers[0].identical);
-    t
+    (t, format!("{result:?}"))
 }
 
 fn main() {
@@ -302,8 +302,13 @@ fn main() {
     one.install(|| stages(&medium));
 
     let data = noise(1 << 20, 7);
-    let times: Vec<[f64; 2]> =
-        (0..RECORDINGS).map(|_| [&one, &two].map(|pool| pool.install(|| recording(&medium, &data)))).collect();
+    let times: Vec<[f64; 2]> = (0..RECORDINGS)
+        .map(|_| {
+            let [a, b] = [&one, &two].map(|pool| pool.install(|| recording(&medium, &data)));
+            assert!(a.1 == b.1, "two threads give other numbers than one");
+            [a.0, b.0]
+        })
+        .collect();
     // Written once and read once.
     let at_1x = 2.0 * data.len() as f64 / BYTES as f64 * AT_1X;
     for (n, name) in ["1 thread", "2 threads"].iter().enumerate() {

@@ -192,9 +192,11 @@ fn a_file_is_recorded_once_and_read_back() {
 #[cfg(unix)]
 #[test]
 fn an_interrupted_recording_ends_cleanly() {
+    // Writing it takes the better part of a second, of which a tenth passes.
+    const LENGTH: usize = 8_000_000;
     let dir = folder();
     let d = dir.path();
-    fs::write(d.join("file"), text(3_000_000)).unwrap();
+    fs::write(d.join("file"), text(LENGTH)).unwrap();
     let child = Command::new(env!("CARGO_BIN_EXE_disc-hal"))
         .args(["record", "file", "-vv"])
         .current_dir(d)
@@ -207,7 +209,7 @@ fn an_interrupted_recording_ends_cleanly() {
     while !seen.contains("writing ...") {
         assert!(std::io::BufRead::read_line(&mut err, &mut seen).unwrap() > 0, "{seen}");
     }
-    std::thread::sleep(core::time::Duration::from_millis(500));
+    std::thread::sleep(core::time::Duration::from_millis(100));
     assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
     std::io::Read::read_to_string(&mut err, &mut seen).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(130), "{seen}");
@@ -219,7 +221,7 @@ fn an_interrupted_recording_ends_cleanly() {
     let err = String::from_utf8_lossy(&read.stderr);
     if read.status.success() {
         let part = fs::read(d.join("part")).unwrap();
-        assert!(part.len() < 3_000_000 && text(3_000_000).starts_with(&part));
+        assert!(part.len() < LENGTH && text(LENGTH).starts_with(&part));
         assert!(err.contains("the rest is missing"), "{err}");
     } else {
         assert!(!d.join("part").exists(), "{err}");

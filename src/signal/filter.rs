@@ -7,6 +7,7 @@
 //! needs no fractional-delay approximation.
 
 use core::f64::consts::PI;
+use std::sync::LazyLock;
 
 use super::SignalError;
 
@@ -24,8 +25,6 @@ const BESSEL6: [f64; 7] = [10395.0, 10395.0, 4725.0, 1260.0, 210.0, 21.0, 1.0];
 const POLES: [(f64, f64); 3] = [(-4.2484, 0.8675), (-3.7357, 2.6263), (-2.5159, 4.4927)];
 /// Part of the unit step that may be cut off at the end of the impulse response.
 const TAIL: f64 = 2e-3;
-/// Outputs computed together: twelve 4-lane accumulators fit the registers of any x86-64.
-const LANES: usize = 48;
 /// Outputs of the equaliser computed together.
 const PART: usize = 512;
 /// 2T at the highest sample rate, 64 samples per T.
@@ -268,8 +267,14 @@ impl Fir {
     /// If `input.len() != output.len() + self.len() - 1`.
     pub fn run(&self, input: &[f32], output: &mut [f32]) {
         assert_eq!(input.len() + 1, output.len() + self.len(), "block and history do not match");
+        ARCH.dispatch(Run { filter: self, input, output });
+    }
+
+    /// Computes `N` outputs together.
+    #[inline(always)]
+    fn run_by<const N: usize>(&self, input: &[f32], output: &mut [f32]) {
         if self.spacing == 0 {
-            convolve(&self.reversed, input, output);
+            convolve::<N>(&self.reversed, input, output);
             return;
         }
         let mut low_passed = [0.0f32; PART + 2 * MAX_SPACING];
@@ -277,7 +282,7 @@ impl Fir {
         for part in output.chunks_mut(PART) {
             let low_passed = &mut low_passed[..part.len() + 2 * self.spacing];
             let needed = low_passed.len() + self.reversed.len() - 1;
-            convolve(&self.reversed, &input[start..start + needed], low_passed);
+            convolve::<N>(&self.reversed, &input[start..start + needed], low_passed);
             let middle = &low_passed[self.spacing..];
             for (((y, a), b), c) in part.iter_mut().zip(&*low_passed).zip(middle).zip(&middle[self.spacing..]) {
                 *y = b + EQUALISER_K as f32 * ((b - a) + (b - c));
@@ -287,16 +292,43 @@ impl Fir {
     }
 }
 
+static ARCH: LazyLock<pulp::Arch> = LazyLock::new(pulp::Arch::new);
+
+/// [`Fir::run`], compiled for the vectors of several processors. The sums are the same on all
+/// of them, in the same order.
+struct Run<'a> {
+    filter: &'a Fir,
+    input: &'a [f32],
+    output: &'a mut [f32],
+}
+
+impl pulp::WithSimd for Run<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: pulp::Simd>(self, _: S) {
+        let Self { filter, input, output } = self;
+        // Accumulators for the registers there are (twelve of 4 lanes fit any x86-64), and
+        // few outputs of a part left over.
+        match S::F32_LANES {
+            16 => filter.run_by::<128>(input, output),
+            8 => filter.run_by::<96>(input, output),
+            _ => filter.run_by::<48>(input, output),
+        }
+    }
+}
+
 /// `output[i]` = sum of `reversed[j] * input[i + j]`, summed in order of j.
-fn convolve(reversed: &[f32], input: &[f32], output: &mut [f32]) {
-    let done = convolve_lanes::<LANES>(reversed, input, output);
+#[inline(always)]
+fn convolve<const N: usize>(reversed: &[f32], input: &[f32], output: &mut [f32]) {
+    let done = convolve_lanes::<N>(reversed, input, output);
     let (input, output) = (&input[done..], &mut output[done..]);
-    let done = convolve_lanes::<8>(reversed, input, output);
+    let done = convolve_lanes::<16>(reversed, input, output);
     convolve_lanes::<1>(reversed, &input[done..], &mut output[done..]);
 }
 
 /// Computes as many outputs as fit in whole groups of `N` and returns their number.
-#[inline]
+#[inline(always)]
 fn convolve_lanes<const N: usize>(reversed: &[f32], input: &[f32], output: &mut [f32]) -> usize {
     let (groups, _) = output.as_chunks_mut::<N>();
     for (i, group) in groups.iter_mut().enumerate() {
