@@ -137,7 +137,7 @@ impl Session<'_> {
         self.layer = Some(self.layer_of(place.first));
         self.address = Some(place.first);
         self.step(Stage::Verify, u64::from(place.blocks), |s| {
-            let mut expected = BlockReader::new(data, u64::from(min_blocks));
+            let mut expected = BlockReader::recording(data, u64::from(min_blocks));
             let mut offset = 0u64;
             s.do_read(place.first, Some(place.blocks), &mut |_, read| {
                 // Reading from a slice doesn't fail, and there are as many blocks.

@@ -54,10 +54,11 @@ impl Session<'_> {
     }
 
     /// Reads from `first` on until nothing more is recorded: a whole file, its
-    /// padding included (see [`crate::format::stripped_len`]).
+    /// padding included. The last bytes tell how long the file is, and whether
+    /// this was a whole recording: see [`EndMark`](crate::format::EndMark).
     ///
     /// # Errors
-    /// As [`read`](Self::read).
+    /// As [`read`](Self::read); what was handed out before is right.
     pub fn read_to_end(
         &mut self,
         first: Address,
