@@ -156,6 +156,22 @@ fn a_recording_anywhere_in_the_range_is_found() {
 }
 
 #[test]
+fn files_that_were_finished_are_in_the_error_of_a_later_one() {
+    let mut silent = Silent;
+    let medium = Medium::load("dual-layer").unwrap();
+    let mut fake = Fake::new(&medium);
+    let data = bytes(50_000, 9);
+    let taken = Job { name: "b", data: &data, layer: 0, address: Some(Address(0x3_0000)) };
+    let jobs = [job("a", &data, 0), taken];
+    let mut error = record(fake.bench(), &medium, &jobs, Options::default(), &mut silent).unwrap_err();
+    assert!(matches!(error.problem(), Problem::AlreadyRecorded { .. }), "{error}");
+    let finished = error.take_finished().unwrap();
+    assert_eq!(finished.layers.iter().map(|l| (l.name.as_str(), l.identical)).collect::<Vec<_>>(), [("a", true)]);
+    let mut error = record(fake.bench(), &medium, &jobs[1..], Options::default(), &mut silent).unwrap_err();
+    assert_eq!(error.take_finished(), None);
+}
+
+#[test]
 fn a_damaged_block_is_an_error_that_names_the_sector() {
     let mut silent = Silent;
     let medium = Medium::load("dual-layer").unwrap();
