@@ -133,6 +133,23 @@ fn a_write_that_was_stopped_in_its_run_in_leaves_the_layer_usable() {
 }
 
 #[test]
+fn a_write_that_was_stopped_in_its_first_block_is_no_empty_recording() {
+    let mut silent = Silent;
+    let medium = Medium::load("dual-layer").unwrap();
+    // The run-in and a quarter of the block behind it.
+    let upto = (20.0 * SECTOR_BITS) as u64;
+    let mut fake = Fake::with_fault(&medium, Fault::ShotEnds(upto, ShotEnd::Focus));
+    let strategy = medium.layers[0].write.strategy;
+    let mut session = Session::open(fake.bench(), &medium, Options::default(), &mut silent).unwrap();
+    session.write_file(0, None, &bytes(40_000, 5), 1, &strategy).unwrap_err();
+    session.close().unwrap();
+    fake.world.borrow_mut().fault = Fault::None;
+    let mut session = Session::open(fake.bench(), &medium, Options::default(), &mut silent).unwrap();
+    let error = session.read_to_end(Address(0x3_0000), |_, _| panic!("nothing is whole")).unwrap_err();
+    assert!(matches!(error.problem(), Problem::NotReadable(_) | Problem::Uncorrectable { .. }), "{error}");
+}
+
+#[test]
 fn a_recording_anywhere_in_the_range_is_found() {
     let mut silent = Silent;
     let medium = Medium::load("dual-layer").unwrap();

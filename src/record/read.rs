@@ -108,6 +108,10 @@ impl Session<'_> {
             self.address = Some(next);
             // In the middle of a block: the run-out is shorter.
             if blocks.is_none() && self.probe(Address(next.0 + BLOCK / 2))? < RECORDED_SWING {
+                if back.blocks.is_empty() {
+                    // Writing was stopped in the first block.
+                    return Err(problem);
+                }
                 break;
             }
             attempts = if back.blocks.len() > had { 2 } else { attempts + 1 };
