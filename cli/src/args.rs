@@ -55,7 +55,8 @@ pub(crate) struct Target {
 ///
 /// Makes a new simulated dual-layer disc (disc-1.dhd, disc-2.dhd, ... in the
 /// current folder) unless --disc or --bench says otherwise. Each file is padded
-/// to whole ECC blocks of 32 KiB and to at least eight of them; `read` takes the
+/// to whole ECC blocks of 32 KiB and to at least eight of them, with a mark of its
+/// end in the last one (a file of whole blocks takes one more); `read` takes the
 /// padding off again. Without --layer the first file goes on layer 0 and the
 /// second on layer 1.
 ///

@@ -149,11 +149,12 @@ impl Back {
             (Some(mark), None) => blocks - mark.blocks - 1,
             _ => blocks,
         };
-        let sectors = match kept {
-            0 => "no sector of it was read".into(),
-            n => format!("sectors {start} to {} were read", Address(first + n * BLOCK - 1)),
-        };
-        let what = format!("the recording at {start} on layer {layer} is incomplete: {sectors}; {what}");
+        let incomplete = format!("the recording at {start} on layer {layer} is incomplete");
+        if kept == 0 {
+            return Err(Failure::new(Code::Device, format!("{incomplete}: no sector of it was read; {what}")));
+        }
+        let last = Address(first + kept * BLOCK - 1);
+        let what = format!("{incomplete}: sectors {start} to {last} were read; {what}");
         let bytes = u64::from(kept) * BLOCK_BYTES as u64;
         let next = format!("the {bytes} bytes of these sectors are in the output; the rest has to be recorded again");
         Ok(Ending::Incomplete(Failure::new(Code::Device, what).next(next), kept))
@@ -184,6 +185,8 @@ mod tests {
         let (length, kept, text) = judged(8, Some((500, 3))).unwrap();
         assert_eq!((length, kept), (None, 4));
         assert!(text.contains("another recording follows at 030050h"), "{text}");
+        let text = judged(4, Some((500, 3))).unwrap_err();
+        assert!(text.contains("no sector of it was read"), "{text}");
         // From the middle.
         let text = judged(8, Some((500, 10))).unwrap_err();
         assert!(text.contains("--address 02FFE0h"), "{text}");

@@ -172,7 +172,7 @@ fn room(disc: &Path, inputs: &[Input], min_blocks: u32) -> Result<(), Failure> {
                 "the disc file {} needs about {} MB of room, and {} MB are free",
                 disc.display(),
                 mb(needed),
-                mb(free)
+                free / 1_000_000
             );
             Err(Failure::new(Code::Data, what).next("make room on that disk, or put the disc elsewhere with --disc"))
         }
