@@ -64,7 +64,7 @@ fn a_file_in_several_shots_has_no_seams() {
     let mut silent = Silent;
     let medium = Medium::load("dual-layer").unwrap();
     let mut fake = Fake::new(&medium);
-    let data = bytes(7 * 32_768, 3);
+    let data = bytes(7 * 32_768 - 32, 3);
     let mut options = Options::default();
     options.shot_blocks = 2;
     let strategy = medium.layers[0].write.strategy;
@@ -130,6 +130,62 @@ fn a_write_that_was_stopped_in_its_run_in_leaves_the_layer_usable() {
     let place = session.write_file(0, None, &data, 1, &strategy).unwrap();
     assert_eq!(place.first, Address(0x3_0010));
     session.verify(&place, &data, 1).unwrap();
+}
+
+#[test]
+fn a_write_that_was_stopped_in_its_first_block_is_no_empty_recording() {
+    let mut silent = Silent;
+    let medium = Medium::load("dual-layer").unwrap();
+    // The run-in and a quarter of the block behind it.
+    let upto = (20.0 * SECTOR_BITS) as u64;
+    let mut fake = Fake::with_fault(&medium, Fault::ShotEnds(upto, ShotEnd::Focus));
+    let strategy = medium.layers[0].write.strategy;
+    let mut session = Session::open(fake.bench(), &medium, Options::default(), &mut silent).unwrap();
+    session.write_file(0, None, &bytes(40_000, 5), 1, &strategy).unwrap_err();
+    session.close().unwrap();
+    fake.world.borrow_mut().fault = Fault::None;
+    let mut session = Session::open(fake.bench(), &medium, Options::default(), &mut silent).unwrap();
+    let error = session.read_to_end(Address(0x3_0000), |_, _| panic!("nothing is whole")).unwrap_err();
+    assert!(matches!(error.problem(), Problem::NotReadable(_) | Problem::Uncorrectable { .. }), "{error}");
+}
+
+#[test]
+fn a_recording_anywhere_in_the_range_is_found() {
+    let mut silent = Silent;
+    let medium = Medium::load("dual-layer").unwrap();
+    let mut fake = Fake::new(&medium);
+    let strategy = medium.layers[0].write.strategy;
+    let (small, large) = (bytes(100, 7), bytes(30 * 32_768, 8));
+    let mut session = Session::open(fake.bench(), &medium, Options::default(), &mut silent).unwrap();
+    // One block amid a range of 31 that begins blank.
+    let middle = session.write_file(0, Some(Address(0x3_0110)), &small, 1, &strategy).unwrap();
+    let error = session.write_file(0, Some(Address(0x3_0000)), &large, 1, &strategy).unwrap_err();
+    assert!(matches!(error.problem(), Problem::AlreadyRecorded { .. }), "{error}");
+    assert!(error.written().is_none(), "{error}");
+    assert!(error.to_string().contains("next free address for data is 030140h"), "{error}");
+    // What fits before it goes there, what doesn't goes behind it.
+    let before = session.write_file(0, Some(Address(0x3_0010)), &small, 1, &strategy).unwrap();
+    let behind = session.write_file(0, None, &large, 1, &strategy).unwrap();
+    assert_eq!(behind.first, Address(0x3_0140));
+    for (place, data) in [(before, &small), (middle, &small), (behind, &large)] {
+        session.verify(&place, data, 1).unwrap();
+    }
+}
+
+#[test]
+fn files_that_were_finished_are_in_the_error_of_a_later_one() {
+    let mut silent = Silent;
+    let medium = Medium::load("dual-layer").unwrap();
+    let mut fake = Fake::new(&medium);
+    let data = bytes(50_000, 9);
+    let taken = Job { name: "b", data: &data, layer: 0, address: Some(Address(0x3_0000)) };
+    let jobs = [job("a", &data, 0), taken];
+    let mut error = record(fake.bench(), &medium, &jobs, Options::default(), &mut silent).unwrap_err();
+    assert!(matches!(error.problem(), Problem::AlreadyRecorded { .. }), "{error}");
+    let finished = error.take_finished().unwrap();
+    assert_eq!(finished.layers.iter().map(|l| (l.name.as_str(), l.identical)).collect::<Vec<_>>(), [("a", true)]);
+    let mut error = record(fake.bench(), &medium, &jobs[1..], Options::default(), &mut silent).unwrap_err();
+    assert_eq!(error.take_finished(), None);
 }
 
 #[test]

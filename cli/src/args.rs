@@ -55,9 +55,13 @@ pub(crate) struct Target {
 ///
 /// Makes a new simulated dual-layer disc (disc-1.dhd, disc-2.dhd, ... in the
 /// current folder) unless --disc or --bench says otherwise. Each file is padded
-/// to whole ECC blocks of 32 KiB and to at least eight of them; `read` takes the
+/// to whole ECC blocks of 32 KiB and to at least eight of them, with a mark of its
+/// end in the last one (a file of whole blocks takes one more); `read` takes the
 /// padding off again. Without --layer the first file goes on layer 0 and the
 /// second on layer 1.
+///
+/// A place can be recorded once: if any ECC block of it is recorded already,
+/// nothing is written. If a later file fails, those before it are reported.
 ///
 /// Ctrl-C ends the writing cleanly and says what is on the disc; a second one
 /// switches the lasers off and ends at once.
@@ -112,16 +116,19 @@ pub(crate) struct Record {
 /// `info` print them. Without --disc and --bench the only disc file (*.dhd) in
 /// the current folder is taken. What can't be corrected is an error, never data.
 ///
-/// Files of a multiple of 32 KiB carry no mark of their end on the disc: for
-/// these a recording that was stopped can't be told from a whole one, and a
-/// warning says so.
+/// Every recording ends with a mark. Where it is missing, because writing was
+/// stopped or the disc can't be read to the end, the exit code is 4, the output
+/// gets what could be read, and the message says which sectors that is.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Examples:
   disc-hal read -o copy.md
   disc-hal read --disc disc-1.dhd --layer 1 -o second.iso
   disc-hal read --address 0300A0h > second-on-the-layer.txt
-  disc-hal read --disc disc-1.dhd -o - | sha256sum")]
+  disc-hal read --disc disc-1.dhd -o - | sha256sum
+
+The exit code is 4 if the recording isn't whole; see `disc-hal --help` for the
+others.")]
 pub(crate) struct Read {
     #[command(flatten)]
     pub(crate) target: Target,

@@ -103,12 +103,13 @@ impl Disc {
     }
 }
 
-/// The disc to record on: the one named, made if it isn't there, else a new one.
-pub(crate) fn for_recording(target: &Target) -> Result<Disc, Failure> {
+/// The disc to record on: the one named, made if it isn't there, else a new one;
+/// and whether it was named.
+pub(crate) fn for_recording(target: &Target) -> Result<(Disc, bool), Failure> {
     Ok(match named(target)? {
-        Some(path) if path.exists() => Disc::Open(path),
-        Some(path) => Disc::Create(path),
-        None => Disc::Create(fresh_path()),
+        Some(path) if path.exists() => (Disc::Open(path), true),
+        Some(path) => (Disc::Create(path), true),
+        None => (Disc::Create(fresh_path()), false),
     })
 }
 
@@ -146,7 +147,7 @@ fn named(target: &Target) -> Result<Option<PathBuf>, Failure> {
 }
 
 /// The first of disc-1.dhd, disc-2.dhd, ... that isn't there.
-fn fresh_path() -> PathBuf {
+pub(crate) fn fresh_path() -> PathBuf {
     // There are fewer files than numbers.
     (1u64..)
         .map(|n| PathBuf::from(format!("disc-{n}.dhd")))

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use disc_hal::hal::{AbortCause, ErrorKind, Outcome};
 use disc_hal::media::MediumError;
-use disc_hal::record::{Light, Problem, RecordError};
+use disc_hal::record::{CalibrationFault, Light, Problem, RecordError};
 use disc_hal_sim::{DiscFileError, SimError};
 
 /// How the command ends, for scripts. These numbers don't change.
@@ -20,7 +20,8 @@ pub(crate) enum Code {
     Usage = 2,
     /// There is no such bench, it can't be opened, or it has no disc.
     NoDevice = 3,
-    /// The bench or the link to it failed, or the disc can't be read.
+    /// The bench or the link to it failed, the disc can't be read, or a recording
+    /// isn't whole.
     Device = 4,
     /// An interlock or a safety trip.
     Safety = 5,
@@ -38,7 +39,7 @@ Exit codes:
   1    done, a limit not kept
   2    wrong command line
   3    no such bench, or it can't be opened, or it has no disc
-  4    the bench failed, or the disc can't be read
+  4    the bench failed, the disc can't be read, or a recording isn't whole
   5    interlock or safety trip
   6    a file, medium, disc file or place can't be used, or an output not written
   130  stopped by Ctrl-C";
@@ -74,6 +75,11 @@ impl Failure {
     pub(crate) fn next(mut self, next: impl Into<String>) -> Self {
         self.next = Some(next.into());
         self
+    }
+
+    /// What failed, in one line.
+    pub(crate) fn what(&self) -> &str {
+        &self.what
     }
 
     /// The exit code.
@@ -155,7 +161,14 @@ impl From<RecordError> for Failure {
             (Problem::LayerFull { .. } | Problem::TestAreaFull { .. }, _) => {
                 Some("take another layer (--layer) or another disc".into())
             }
-            (Problem::NotRecorded { .. }, _) => {
+            (Problem::Calibration(CalibrationFault::Power { .. }), _) => {
+                Some("correct the write strategy of the medium, or take a bench with a stronger source".into())
+            }
+            (Problem::Calibration(_), _) => Some(
+                "check the disc, and the write strategy and beta of its medium; the next try takes fresh test area"
+                    .into(),
+            ),
+            (Problem::NotRecorded { .. } | Problem::NotReadable(_), _) => {
                 Some("`disc-hal info` says what is recorded where; give --layer and --address".into())
             }
             (Problem::Cancelled, _) => {
@@ -189,6 +202,7 @@ fn code_of(error: &RecordError) -> Code {
         | Problem::AlreadyRecorded { .. }
         | Problem::LayerFull { .. }
         | Problem::TestAreaFull { .. }
+        | Problem::Calibration(CalibrationFault::Power { .. })
         | Problem::NotRecorded { .. } => Code::Data,
         _ => Code::Device,
     }

@@ -54,7 +54,8 @@ impl Interrupt {
             let _ = done.send(());
         });
         let off = wait.recv_timeout(OFF).is_ok();
-        eprintln!("stopped at once; {}", if off { "the lasers are off" } else { "treat the lasers as lit" });
+        let lasers = if off { "the lasers are off" } else { "treat the lasers as lit" };
+        eprintln!("stopped at once; {lasers}; what was recorded since the start is not in the disc file");
         std::process::exit(Code::Interrupted as i32);
     }
 }

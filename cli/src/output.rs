@@ -47,11 +47,11 @@ impl OutFile {
     /// Prepares to write `path`, which must be none of the `inputs`.
     pub(crate) fn create(path: &Path, inputs: &[&Path]) -> Result<Self, Failure> {
         let failed = |e: io::Error| cant_write(path, e);
-        if let Ok(real) = fs::canonicalize(path)
-            && inputs.iter().any(|i| fs::canonicalize(i).is_ok_and(|i| i == real))
+        if let Some(real) = real(path)
+            && inputs.iter().any(|i| self::real(i).is_some_and(|i| i == real))
         {
-            return Err(Failure::new(Code::Usage, format!("{} is an input too: it would be lost", path.display()))
-                .next("give the output another name"));
+            let what = format!("{} is an input or the disc itself: it would be lost", path.display());
+            return Err(Failure::new(Code::Usage, what).next("give the output another name"));
         }
         let target = match fs::metadata(path) {
             Ok(meta) if meta.is_dir() => return Err(failed(io::ErrorKind::IsADirectory.into())),
@@ -98,6 +98,14 @@ impl OutFile {
     }
 }
 
+/// Where a path leads, also if nothing is there yet.
+fn real(path: &Path) -> Option<PathBuf> {
+    fs::canonicalize(path).ok().or_else(|| {
+        let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        Some(fs::canonicalize(folder).ok()?.join(path.file_name()?))
+    })
+}
+
 fn beside(path: &Path) -> io::Result<NamedTempFile> {
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut builder = tempfile::Builder::new();
@@ -117,7 +125,7 @@ fn cant_write(path: &Path, error: io::Error) -> Failure {
 }
 
 /// The reason without the name of the temporary file.
-fn reason(error: &io::Error) -> String {
+pub(crate) fn reason(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::NotFound => "its folder does not exist".into(),
         io::ErrorKind::PermissionDenied => "permission denied".into(),

@@ -107,7 +107,13 @@ pub(crate) fn free(medium: &Medium, layer: usize, written: &[Written]) -> Result
 }
 
 /// What is free from an address on, if it is in a blank part of the data area.
-pub(crate) fn free_at(medium: &Medium, layer: usize, address: u32, written: &[Written]) -> Result<Free, Failure> {
+/// Also where the next recording behind it begins.
+pub(crate) fn free_at(
+    medium: &Medium,
+    layer: usize,
+    address: u32,
+    written: &[Written],
+) -> Result<(Free, Option<u32>), Failure> {
     let area = area(medium, layer)?;
     if !area.contains(Address(address)) {
         return Err(Failure::new(
@@ -132,13 +138,11 @@ pub(crate) fn free_at(medium: &Medium, layer: usize, address: u32, written: &[Wr
         )
         .next(format!("leave --address out, or give the next free place: --address {}", Address(next.next))));
     }
-    let end = written
-        .iter()
-        .filter(|w| w.layer == layer && w.first > address)
-        .map(|w| w.first.saturating_sub(1))
-        .min()
-        .unwrap_or(area.last);
-    Ok(Free::from(Area { first: area.first, last: end.min(area.last) }, address))
+    let behind = written.iter().filter(|w| w.layer == layer && w.first > address).map(|w| w.first).min();
+    let behind = behind.filter(|&first| first <= area.last);
+    // The run-out needs the start of a block.
+    let end = behind.map_or(area.last, |first| (first - first % BLOCK).saturating_sub(BLOCK + 1));
+    Ok((Free::from(Area { first: area.first, last: end }, address), behind))
 }
 
 /// The data area of a layer.

@@ -49,7 +49,7 @@ fn bad_files_are_refused_before_a_disc_is_made() {
     fails(d, &["record", "folder"], 6, &["folder is a folder"]);
     fails(d, &["record", "large"], 6, &["large is too large", "5000000000", "4271833088 bytes fit", "on layer 0"]);
     fails(d, &["record", "good", "--layer", "2"], 6, &["no layer 2", "layers 0 to 1"]);
-    fails(d, &["record", "good", "good", "good"], 2, &["3 files and 0 --layer"]);
+    fails(d, &["record", "good", "good", "good"], 2, &["0 times for 3 files"]);
     fails(d, &["record", "good", "--address", "030001h"], 2, &["multiples of 16"]);
     fails(d, &["record", "good", "--address", "000010h"], 6, &["data area of no layer"]);
     fails(d, &["record"], 2, &["Usage"]);
@@ -98,7 +98,7 @@ fn bad_outputs_are_refused_before_a_disc_is_made() {
     fs::write(d.join("good"), b"text").unwrap();
     fails(d, &["record", "good", "--report", "none/report.html"], 6, &["can't write none/report.html", "folder"]);
     fails(d, &["record", "good", "--report", "."], 6, &["it is a folder"]);
-    fails(d, &["record", "good", "--report", "good"], 2, &["good is an input too"]);
+    fails(d, &["record", "good", "--report", "good"], 2, &["good is an input", "would be lost"]);
     assert_eq!(fs::read(d.join("good")).unwrap(), b"text");
     assert_eq!(fs::read_dir(d).unwrap().count(), 1);
     if Path::new("/dev/full").exists() {
@@ -159,7 +159,7 @@ fn a_file_is_recorded_once_and_read_back() {
     let out = run(d, &["measure", "--disc", "disc-1.dhd", "--json"]);
     assert!(matches!(out.status.code(), Some(0 | 1)));
     let measured: serde_json::Value = serde_json::from_slice(&out.stdout).unwrap();
-    assert_eq!(measured["sectors"], 128);
+    assert_eq!((measured["sectors"].as_u64(), measured["whole"].as_bool()), (Some(128), Some(true)));
     let info = run(d, &["info", "--disc", "disc-1.dhd"]);
     assert!(String::from_utf8_lossy(&info.stdout).contains("data from 030000h, 8 ECC blocks"));
     assert_eq!(
@@ -171,12 +171,18 @@ fn a_file_is_recorded_once_and_read_back() {
     let taken = ["record", "file", "--disc", "disc-1.dhd", "--address", "030000h"];
     fails(d, &taken, 6, &["recorded already", "--address 0300A0h"]);
     fails(d, &["record", "file", "--disc", "disc-1.dhd", "--seed", "4"], 6, &["seed 3"]);
-    fails(d, &["read", "--disc", "disc-1.dhd", "-o", "disc-1.dhd"], 2, &["input too"]);
+    fails(d, &["read", "--disc", "disc-1.dhd", "-o", "disc-1.dhd"], 2, &["would be lost"]);
     fails(d, &["read", "--disc", "disc-1.dhd", "--layer", "1", "-o", "x"], 6, &["nothing is recorded", "info"]);
     assert!(!d.join("x").exists());
 
     // Damaged in transit.
     let disc = fs::read(d.join("disc-1.dhd")).unwrap();
+    // While somebody else records on it.
+    let lock = fs::File::open(d.join("disc-1.dhd")).unwrap();
+    lock.lock().unwrap();
+    fails(d, &["record", "file", "--disc", "disc-1.dhd"], 3, &["in use"]);
+    assert!(run(d, &["read", "--disc", "disc-1.dhd"]).status.success());
+    drop(lock);
     fs::write(d.join("cut.dhd"), &disc[..disc.len() / 2]).unwrap();
     let mut flipped = disc.clone();
     flipped[disc.len() / 2] ^= 4;
@@ -188,6 +194,98 @@ fn a_file_is_recorded_once_and_read_back() {
     assert!(list.contains("sim:cut.dhd") && list.contains("cut off") && list.contains("sim:disc-2.dhd"), "{list}");
 }
 
+/// Starts it, and sends Ctrl-C so long after it said `line` (for the `nth` time).
+#[cfg(unix)]
+fn interrupted(dir: &Path, args: &[&str], line: &str, nth: usize, after_ms: u64) -> Output {
+    interrupted_while(dir, args, line, nth, after_ms, || ())
+}
+
+/// The same, doing something before Ctrl-C.
+#[cfg(unix)]
+fn interrupted_while(
+    dir: &Path,
+    args: &[&str],
+    line: &str,
+    nth: usize,
+    after_ms: u64,
+    meanwhile: impl FnOnce(),
+) -> Output {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_disc-hal"))
+        .args(args)
+        .current_dir(dir)
+        .env("TMPDIR", dir)
+        .stderr(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut err = std::io::BufReader::new(child.stderr.take().unwrap());
+    let mut stdout = child.stdout.take().unwrap();
+    let stdout = std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        std::io::Read::read_to_end(&mut stdout, &mut bytes).map(|_| bytes).unwrap()
+    });
+    let mut seen = String::new();
+    while seen.matches(line).count() < nth {
+        assert!(std::io::BufRead::read_line(&mut err, &mut seen).unwrap() > 0, "{seen}");
+    }
+    std::thread::sleep(core::time::Duration::from_millis(after_ms));
+    meanwhile();
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    std::io::Read::read_to_string(&mut err, &mut seen).unwrap();
+    let mut out = child.wait_with_output().unwrap();
+    out.stderr = seen.into_bytes();
+    out.stdout = stdout.join().unwrap();
+    out
+}
+
+#[cfg(unix)]
+#[test]
+fn files_finished_before_a_failure_are_reported() {
+    let dir = folder();
+    let d = dir.path();
+    fs::write(d.join("small"), text(100)).unwrap();
+    fs::write(d.join("big"), text(8_000_000)).unwrap();
+    let args = ["record", "small", "big", "--json", "--report", "r.html", "-vv"];
+    let out = interrupted(d, &args, "writing ...", 2, 100);
+    let err = String::from_utf8_lossy(&out.stderr);
+    assert_eq!(out.status.code(), Some(130), "{err}");
+    let json: serde_json::Value = serde_json::from_slice(&out.stdout).unwrap();
+    assert_eq!((json["passed"].as_bool(), json["layers"].as_array().unwrap().len()), (Some(false), 1));
+    assert_eq!((json["layers"][0]["name"].as_str(), json["layers"][0]["bytes"].as_u64()), (Some("small"), Some(100)));
+    assert!(json["error"].as_str().unwrap().contains("writing on layer 1"), "{json}");
+    assert!(String::from_utf8_lossy(&out.stdout).trim_start_matches(['{', '\n', ' ']).starts_with("\"schema\""));
+    assert!(fs::read_to_string(d.join("r.html")).unwrap().contains("small"));
+    let out = run(d, &["read", "--quiet"]);
+    assert_eq!((out.status.code(), out.stdout), (Some(0), text(100)));
+    // Reading and measuring stop as well, and leave nothing half done.
+    let out = interrupted(d, &["read", "--layer", "1", "-o", "part", "-vv"], "reading ...", 1, 20);
+    assert_eq!(out.status.code(), Some(130), "{}", String::from_utf8_lossy(&out.stderr));
+    assert!(!d.join("part").exists());
+    let out = interrupted(d, &["measure", "--layer", "1", "-vv"], "reading ...", 1, 20);
+    assert_eq!((out.status.code(), out.stdout.len()), (Some(130), 0));
+    assert_eq!(fs::read_dir(d).unwrap().count(), 4, "files, report and disc, nothing else");
+}
+
+/// What is recorded can't be recorded again, so a disc without a place is put elsewhere.
+#[cfg(unix)]
+#[test]
+fn a_disc_that_cannot_be_stored_is_rescued() {
+    let dir = folder();
+    let d = dir.path();
+    fs::write(d.join("big"), text(8_000_000)).unwrap();
+    fs::create_dir(d.join("gone")).unwrap();
+    let args = ["record", "big", "--disc", "gone/x.dhd", "-vv"];
+    let out = interrupted_while(d, &args, "writing ...", 1, 200, || fs::remove_dir_all(d.join("gone")).unwrap());
+    let err = String::from_utf8_lossy(&out.stderr);
+    assert_eq!(out.status.code(), Some(130), "{err}");
+    assert!(err.contains("can't be stored") && err.contains("nothing is lost: the disc is in"), "{err}");
+    let rescued = fs::read_dir(d).unwrap().flatten().find(|e| e.path().extension().is_some_and(|x| x == "dhd"));
+    let rescued = rescued.unwrap().path();
+    let out = run(d, &["read", "--disc", rescued.to_str().unwrap()]);
+    assert_eq!(out.status.code(), Some(4), "{}", String::from_utf8_lossy(&out.stderr));
+    assert!(!out.stdout.is_empty() && text(8_000_000).starts_with(&out.stdout));
+}
+
 /// Ctrl-C while it runs: nothing lit, the disc whole, exit code 130.
 #[cfg(unix)]
 #[test]
@@ -197,33 +295,63 @@ fn an_interrupted_recording_ends_cleanly() {
     let dir = folder();
     let d = dir.path();
     fs::write(d.join("file"), text(LENGTH)).unwrap();
-    let child = Command::new(env!("CARGO_BIN_EXE_disc-hal"))
-        .args(["record", "file", "-vv"])
-        .current_dir(d)
-        .stderr(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn();
-    let mut child = child.unwrap();
-    let mut err = std::io::BufReader::new(child.stderr.take().unwrap());
-    let mut seen = String::new();
-    while !seen.contains("writing ...") {
-        assert!(std::io::BufRead::read_line(&mut err, &mut seen).unwrap() > 0, "{seen}");
-    }
-    std::thread::sleep(core::time::Duration::from_millis(100));
-    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
-    std::io::Read::read_to_string(&mut err, &mut seen).unwrap();
-    assert_eq!(child.wait().unwrap().code(), Some(130), "{seen}");
+    let out = interrupted(d, &["record", "file", "-vv"], "writing ...", 1, 100);
+    let seen = String::from_utf8_lossy(&out.stderr);
+    assert_eq!(out.status.code(), Some(130), "{seen}");
     assert!(seen.contains("cancelled") && seen.contains("the lasers are off"), "{seen}");
     let info = run(d, &["info"]);
     assert!(info.status.success(), "{}", String::from_utf8_lossy(&info.stderr));
     // What is there can be read, and it is said that it may not be all.
     let read = run(d, &["read", "-o", "part"]);
     let err = String::from_utf8_lossy(&read.stderr);
-    if read.status.success() {
-        let part = fs::read(d.join("part")).unwrap();
-        assert!(part.len() < LENGTH && text(LENGTH).starts_with(&part));
-        assert!(err.contains("the rest is missing"), "{err}");
-    } else {
-        assert!(!d.join("part").exists(), "{err}");
+    assert_eq!(read.status.code(), Some(4), "{err}");
+    assert!(err.contains("incomplete: sectors 030000h to ") && err.contains("were read"), "{err}");
+    let part = fs::read(d.join("part")).unwrap();
+    assert!(!part.is_empty() && part.len().is_multiple_of(32_768) && text(LENGTH).starts_with(&part), "{}", part.len());
+    let out = run(d, &["measure", "--json"]);
+    if !out.stdout.is_empty() {
+        let measured: serde_json::Value = serde_json::from_slice(&out.stdout).unwrap();
+        assert_eq!(measured["whole"].as_bool(), Some(false));
     }
+    // The disc takes another recording behind it, and both can be told apart.
+    fs::write(d.join("more"), text(32_768)).unwrap();
+    let out = run(d, &["record", "more", "--disc", "disc-1.dhd", "--min-blocks", "1", "--json"]);
+    let json: serde_json::Value = serde_json::from_slice(&out.stdout).unwrap();
+    assert_eq!(
+        (json["layers"][0]["identical"].as_bool(), json["layers"][0]["sectors"].as_u64()),
+        (Some(true), Some(32))
+    );
+    let address = json["layers"][0]["first"].as_u64().unwrap().to_string();
+    let out = run(d, &["read", "--address", &address]);
+    assert_eq!((out.status.code(), out.stdout), (Some(0), text(32_768)));
+    let out = run(d, &["read"]);
+    assert_eq!((out.status.code(), out.stdout), (Some(4), part));
+}
+
+#[test]
+fn nothing_is_lost_where_recordings_begin_end_or_fail() {
+    let dir = folder();
+    let d = dir.path();
+    fs::write(d.join("whole"), text(262_144)).unwrap();
+    fs::write(d.join("small"), text(100)).unwrap();
+    // A file of whole blocks gets one more for the mark of its end.
+    let out = run(d, &["record", "whole", "--disc", "x.dhd", "--quiet"]);
+    assert!(matches!(out.status.code(), Some(0 | 1)), "{}", String::from_utf8_lossy(&out.stderr));
+    let out = run(d, &["read"]);
+    assert_eq!((out.status.code(), out.stdout), (Some(0), text(262_144)));
+    // From its middle it isn't a file.
+    fails(d, &["read", "--address", "030010h"], 6, &["lies inside a recording", "--address 030000h"]);
+    // A range of which only the middle is recorded.
+    let one = ["record", "small", "--disc", "x.dhd", "--layer", "1", "--min-blocks", "1", "--quiet"];
+    let out = run(d, &[&one[..], &["--address", "DD2CF0h"]].concat());
+    assert!(matches!(out.status.code(), Some(0 | 1)), "{}", String::from_utf8_lossy(&out.stderr));
+    fails(
+        d,
+        &["record", "whole", "--disc", "x.dhd", "--address", "DD2C70h"],
+        6,
+        &["196608 bytes fit", "recording at DD2CE0h"],
+    );
+    // Neither the disc nor a file becomes the report.
+    fails(d, &["record", "small", "--disc", "new.dhd", "--report", "./new.dhd"], 2, &["would be lost"]);
+    assert!(!d.join("new.dhd").exists());
 }

@@ -5,6 +5,10 @@
 //! was: 16 bytes of magic, the length (u64, little-endian), 4 zeros and a CRC-32 of
 //! these 28 bytes. A file that happens to end like that gets a block of its own for the
 //! real trailer, so that reading always gives the exact bytes back.
+//!
+//! A recording always ends with a trailer, also where a file of whole blocks has to get
+//! one more block for it, and the 4 zeros are its number of blocks ([`EndMark`]): so a
+//! recording that was stopped, or that is read from its middle, is never taken for whole.
 
 use std::io::{self, Read};
 
@@ -23,25 +27,55 @@ pub const TRAILER_BYTES: usize = 32;
 const MAGIC: &[u8; 16] = b"disc-hal padded\n";
 static CRC: Crc<u32, Table<16>> = Crc::<u32, Table<16>>::new(&CRC_32_ISO_HDLC);
 
-fn trailer(length: u64) -> [u8; TRAILER_BYTES] {
+fn trailer(length: u64, blocks: u32) -> [u8; TRAILER_BYTES] {
     let mut bytes = [0; TRAILER_BYTES];
     bytes[..16].copy_from_slice(MAGIC);
     bytes[16..24].copy_from_slice(&length.to_le_bytes());
+    bytes[24..28].copy_from_slice(&blocks.to_le_bytes());
     let check = CRC.checksum(&bytes[..28]);
     bytes[28..].copy_from_slice(&check.to_le_bytes());
     bytes
 }
 
-/// The length a trailer names.
-fn trailer_length(bytes: &[u8]) -> Option<u64> {
+/// The length a trailer names, and the blocks of the recording that it ends; none
+/// in a file of channel bits.
+fn parse_trailer(bytes: &[u8]) -> Option<(u64, u32)> {
     let length = u64::from_le_bytes(*bytes.get(16..24)?.first_chunk()?);
-    (bytes == trailer(length)).then_some(length)
+    let blocks = u32::from_le_bytes(*bytes.get(24..28)?.first_chunk()?);
+    let room = if blocks == 0 { u64::MAX } else { u64::from(blocks) * BLOCK_BYTES as u64 };
+    (bytes == trailer(length, blocks) && length.checked_add(TRAILER_BYTES as u64)? <= room).then_some((length, blocks))
 }
 
-/// Bytes of user data in `total` bytes read from a disc of which `tail` are the last 32.
+/// What stands at the end of every recording on a disc.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EndMark {
+    /// Bytes of the file.
+    pub length: u64,
+    /// ECC blocks of the recording, padding included.
+    pub blocks: u32,
+}
+
+impl EndMark {
+    /// The mark in the last [`TRAILER_BYTES`] of a block; `None` if the recording goes
+    /// on there, or should have.
+    pub fn read(tail: &[u8]) -> Option<Self> {
+        parse_trailer(tail).filter(|&(_, blocks)| blocks > 0).map(|(length, blocks)| Self { length, blocks })
+    }
+}
+
+/// ECC blocks that a file of `length` bytes takes as a recording of at least `min_blocks`.
+pub fn recorded_blocks(length: u64, min_blocks: u64) -> u64 {
+    length.saturating_add(TRAILER_BYTES as u64).div_ceil(BLOCK_BYTES as u64).max(min_blocks)
+}
+
+/// Bytes of user data in `total` bytes of blocks of which `tail` are the last 32: all of
+/// them without a trailer, or with one that ends another number of blocks. Whether a
+/// recording is whole only [`EndMark`] tells.
 pub fn stripped_len(total: u64, tail: &[u8]) -> u64 {
-    trailer_length(tail)
-        .filter(|&length| length.checked_add(TRAILER_BYTES as u64).is_some_and(|l| l <= total))
+    parse_trailer(tail)
+        .filter(|&(_, blocks)| blocks == 0 || u64::from(blocks) * BLOCK_BYTES as u64 == total)
+        .map(|(length, _)| length)
+        .filter(|length| length + TRAILER_BYTES as u64 <= total)
         .unwrap_or(total)
 }
 
@@ -78,6 +112,7 @@ pub struct BlockReader<R> {
     blocks: u64,
     length: u64,
     tail: [u8; TRAILER_BYTES],
+    recording: bool,
     state: Reading,
 }
 
@@ -97,8 +132,14 @@ impl<R: Read> BlockReader<R> {
             blocks: 0,
             length: 0,
             tail: [0; TRAILER_BYTES],
+            recording: false,
             state: Reading::File,
         }
+    }
+
+    /// A reader of the blocks of a recording, of which the last ends with an [`EndMark`].
+    pub fn recording(reader: R, min_blocks: u64) -> Self {
+        Self { recording: true, ..Self::new(reader, min_blocks) }
     }
 
     fn block(&mut self) -> io::Result<Option<Box<[u8; BLOCK_BYTES]>>> {
@@ -117,7 +158,8 @@ impl<R: Read> BlockReader<R> {
         }
         self.length += filled as u64;
         if self.state == Reading::File {
-            if filled == 0 && self.blocks >= self.min_blocks && trailer_length(&self.tail).is_none() {
+            let marked = self.recording || parse_trailer(&self.tail).is_some();
+            if filled == 0 && self.blocks >= self.min_blocks && !marked {
                 self.state = Reading::Done;
                 return Ok(None);
             }
@@ -127,7 +169,8 @@ impl<R: Read> BlockReader<R> {
         }
         self.blocks += 1;
         if self.state == Reading::Padding && self.blocks >= self.min_blocks && filled + TRAILER_BYTES <= BLOCK_BYTES {
-            block[BLOCK_BYTES - TRAILER_BYTES..].copy_from_slice(&trailer(self.length));
+            let blocks = if self.recording { u32::try_from(self.blocks).map_err(io::Error::other)? } else { 0 };
+            block[BLOCK_BYTES - TRAILER_BYTES..].copy_from_slice(&trailer(self.length, blocks));
             self.state = Reading::Done;
         }
         self.tail.copy_from_slice(&block[BLOCK_BYTES - TRAILER_BYTES..]);
@@ -337,6 +380,33 @@ mod tests {
         assert_eq!(twice.len(), 2 * BLOCK_BYTES);
         assert_eq!(strip(&twice), once);
         assert_eq!(strip(&pad(&twice, 5)), twice);
+    }
+
+    #[test]
+    fn every_recording_ends_with_a_mark_and_no_part_of_it_does() {
+        let bytes: Vec<u8> = (0..3 * BLOCK_BYTES).map(|i| ((i * 31) >> 4) as u8).collect();
+        let tail = |blocks: &[u8]| EndMark::read(&blocks[blocks.len() - TRAILER_BYTES..]);
+        for length in [1, 32736, 32737, 32768, 65536, 98304 - 32, 98304] {
+            for min in [0, 1, 3, 8] {
+                let blocks: Vec<_> = BlockReader::recording(&bytes[..length], min).map(Result::unwrap).collect();
+                assert_eq!(blocks.len() as u64, recorded_blocks(length as u64, min));
+                let all: Vec<u8> = blocks.iter().flat_map(|b| b.iter().copied()).collect();
+                let mark = EndMark { length: length as u64, blocks: blocks.len() as u32 };
+                assert_eq!(tail(&all), Some(mark));
+                assert_eq!(strip(&all), &bytes[..length]);
+                for n in 1..blocks.len() {
+                    assert_eq!(tail(&all[..n * BLOCK_BYTES]), None, "stopped after {n} blocks");
+                    let from = &all[n * BLOCK_BYTES..];
+                    assert_eq!(strip(from), from, "read from block {n} on");
+                }
+            }
+        }
+        // A recording of what a padded file looks like isn't whole where that ends.
+        let inner = pad(b"text", 1);
+        let mut outer = inner.clone();
+        outer.extend_from_slice(&bytes);
+        let first = BlockReader::recording(&outer[..], 1).next().unwrap().unwrap();
+        assert_eq!(tail(&first[..]), None);
     }
 
     #[test]

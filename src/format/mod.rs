@@ -68,8 +68,8 @@ pub use ecc::{BLOCK_BYTES, BLOCK_SECTORS, DATA_ROWS, EccBlock, RECORDED_BYTES, R
 pub use encoder::Encoder;
 pub use erasures::Erasures;
 pub use file::{
-    BitFileError, BitFileOptions, BlockReader, TRAILER_BYTES, decode_bits, decode_runs, encode_bits, encode_runs,
-    levels_to_transitions, pad, strip, stripped_len, transitions_to_levels,
+    BitFileError, BitFileOptions, BlockReader, EndMark, TRAILER_BYTES, decode_bits, decode_runs, encode_bits,
+    encode_runs, levels_to_transitions, pad, recorded_blocks, strip, stripped_len, transitions_to_levels,
 };
 pub use framer::SyncStats;
 pub use report::{Corrected, DecodeOptions, EccReport};

@@ -3,6 +3,7 @@
 use core::fmt;
 
 use super::problem::Problem;
+use super::summary::Recording;
 use crate::hal::{Address, ErrorKind};
 
 /// What was being done.
@@ -110,6 +111,7 @@ struct Context {
     problem: Problem,
     written: Option<Written>,
     light: Light,
+    finished: Option<Recording>,
 }
 
 impl fmt::Display for Context {
@@ -144,7 +146,7 @@ impl RecordError {
         written: Option<Written>,
         light: Light,
     ) -> Self {
-        Self(Box::new(Context { stage, layer, address, problem, written, light }))
+        Self(Box::new(Context { stage, layer, address, problem, written, light, finished: None }))
     }
 
     /// What was being done.
@@ -175,6 +177,22 @@ impl RecordError {
     /// Whether the lasers are off.
     pub fn light(&self) -> Light {
         self.0.light
+    }
+
+    /// Files of the same [`record`](super::record) that were recorded and judged
+    /// before; `None` when there are none.
+    pub fn finished(&self) -> Option<&Recording> {
+        self.0.finished.as_ref()
+    }
+
+    /// Takes [`finished`](Self::finished) out.
+    pub fn take_finished(&mut self) -> Option<Recording> {
+        self.0.finished.take()
+    }
+
+    pub(super) fn with_finished(mut self, finished: Recording) -> Self {
+        self.0.finished = Some(finished).filter(|r| !r.layers.is_empty());
+        self
     }
 
     /// Whether the user stopped it.

@@ -38,7 +38,8 @@ pub struct Job<'a> {
 /// error. The bench is parked afterwards in either case.
 ///
 /// # Errors
-/// [`RecordError`]: stage, layer, address, cause, what is on the disc, lasers.
+/// [`RecordError`]: stage, layer, address, cause, what is on the disc, lasers, and
+/// the files that were [finished](RecordError::finished) before.
 pub fn record(
     mut bench: Bench<'_>,
     medium: &Medium,
@@ -47,38 +48,44 @@ pub fn record(
     observer: &mut dyn Observer,
 ) -> Result<Recording, RecordError> {
     let mut session = Session::new(bench.reborrow(), medium, options, &mut *observer);
-    for job in jobs {
-        session.check(job)?;
-    }
-    session.survey()?;
-    session.spin_up()?;
-    let mut calibrations: BTreeMap<usize, Calibration> = BTreeMap::new();
-    let mut layers = Vec::new();
-    for job in jobs {
-        session.observer.note(&format!("{}: {} bytes on layer {}", job.name, job.data.len(), job.layer));
-        let calibration = match calibrations.get(&job.layer) {
-            Some(calibration) => calibration.clone(),
-            None => {
-                session.go_to_layer(job.layer)?;
-                let calibration = session.calibrate(job.layer)?;
-                calibrations.insert(job.layer, calibration.clone());
-                calibration
-            }
-        };
-        layers.push(session.record_job(job, calibration)?);
-    }
-    let recording = Recording {
+    let mut recording = Recording {
         schema: Recording::SCHEMA,
         medium: medium.name.clone(),
         bench: session.options.bench.clone(),
         settings: session.options.settings.clone(),
-        layers,
+        layers: Vec::new(),
     };
-    session.close()?;
-    Ok(recording)
+    let result = session.record_all(jobs, &mut recording.layers).and_then(|()| session.close());
+    match result {
+        Ok(()) => Ok(recording),
+        Err(error) => Err(error.with_finished(recording)),
+    }
 }
 
 impl Session<'_> {
+    fn record_all(&mut self, jobs: &[Job<'_>], layers: &mut Vec<LayerRecording>) -> Result<(), RecordError> {
+        for job in jobs {
+            self.check(job)?;
+        }
+        self.survey()?;
+        self.spin_up()?;
+        let mut calibrations: BTreeMap<usize, Calibration> = BTreeMap::new();
+        for job in jobs {
+            self.observer.note(&format!("{}: {} bytes on layer {}", job.name, job.data.len(), job.layer));
+            let calibration = match calibrations.get(&job.layer) {
+                Some(calibration) => calibration.clone(),
+                None => {
+                    self.go_to_layer(job.layer)?;
+                    let calibration = self.calibrate(job.layer)?;
+                    calibrations.insert(job.layer, calibration.clone());
+                    calibration
+                }
+            };
+            layers.push(self.record_job(job, calibration)?);
+        }
+        Ok(())
+    }
+
     fn check(&mut self, job: &Job<'_>) -> Result<(), RecordError> {
         let problem = if job.data.is_empty() {
             Some(Problem::InvalidJob(format!("the file {} is empty", job.name)))
@@ -137,7 +144,7 @@ impl Session<'_> {
         self.layer = Some(self.layer_of(place.first));
         self.address = Some(place.first);
         self.step(Stage::Verify, u64::from(place.blocks), |s| {
-            let mut expected = BlockReader::new(data, u64::from(min_blocks));
+            let mut expected = BlockReader::recording(data, u64::from(min_blocks));
             let mut offset = 0u64;
             s.do_read(place.first, Some(place.blocks), &mut |_, read| {
                 // Reading from a slice doesn't fail, and there are as many blocks.

@@ -54,10 +54,11 @@ impl Session<'_> {
     }
 
     /// Reads from `first` on until nothing more is recorded: a whole file, its
-    /// padding included (see [`crate::format::stripped_len`]).
+    /// padding included. The last bytes tell how long the file is, and whether
+    /// this was a whole recording: see [`EndMark`](crate::format::EndMark).
     ///
     /// # Errors
-    /// As [`read`](Self::read).
+    /// As [`read`](Self::read); what was handed out before is right.
     pub fn read_to_end(
         &mut self,
         first: Address,
@@ -107,6 +108,10 @@ impl Session<'_> {
             self.address = Some(next);
             // In the middle of a block: the run-out is shorter.
             if blocks.is_none() && self.probe(Address(next.0 + BLOCK / 2))? < RECORDED_SWING {
+                if back.blocks.is_empty() {
+                    // Writing was stopped in the first block.
+                    return Err(problem);
+                }
                 break;
             }
             attempts = if back.blocks.len() > had { 2 } else { attempts + 1 };

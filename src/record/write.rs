@@ -7,15 +7,14 @@ use super::error::{RecordError, Stage, Written};
 use super::problem::Problem;
 use super::session::{SECTOR_BITS, Session};
 use super::shots::{RunStream, ShotRuns};
-use crate::format::{BLOCK_BYTES, BlockReader, Psn, SectorId};
+use crate::format::{BLOCK_BYTES, BlockReader, Psn, SectorId, recorded_blocks};
 use crate::hal::{
     Address, Hertz, Nanojoules, Outcome, Picoseconds, ShotClock, ShotId, ShotPlan, Trigger, WriteStrategy,
 };
+use crate::media::Area;
 
 /// Longest until the trigger of a shot comes.
 const TRIGGER_MS: u64 = 3_000;
-/// Places tried for a file whose place is free to choose.
-const PLACES: u32 = 8;
 /// Channel bits of an ECC block.
 const BLOCK_BITS: u64 = SECTOR_BITS * BLOCK as u64;
 
@@ -60,9 +59,9 @@ struct Flying {
 }
 
 impl Session<'_> {
-    /// Writes `data`, padded to whole blocks and at least `min_blocks`, with a
-    /// strategy. `address` is where the data begin (a multiple of 16); `None`
-    /// takes the next free place.
+    /// Writes `data`, padded to whole blocks and at least `min_blocks` with a
+    /// [mark of its end](crate::format::EndMark), with a strategy. `address` is
+    /// where the data begin (a multiple of 16); `None` takes the next free place.
     ///
     /// # Errors
     /// [`Problem::AlreadyRecorded`], [`Problem::LayerFull`],
@@ -84,7 +83,7 @@ impl Session<'_> {
         let sectors = u64::from(place.sectors()) + u64::from(BLOCK);
         self.step(Stage::Write, sectors, |s| {
             let run_in = (sector_id(place.run_in(), layer), Box::new([0; BLOCK_BYTES]));
-            let file = BlockReader::new(data, u64::from(min_blocks));
+            let file = BlockReader::recording(data, u64::from(min_blocks));
             // Reading from a slice doesn't fail.
             let file = file
                 .flatten()
@@ -115,41 +114,40 @@ impl Session<'_> {
                 "data can't begin at {address}: it needs a multiple of 16 in the data area {area} of layer {layer}"
             )));
         }
-        let free = self.free_block(layer, area, BLOCK)?;
-        // At the start of the area the run-in lies before it.
-        let mut next = if free == area.first { free } else { free.saturating_add(BLOCK) };
-        let mut recorded_to = free;
-        for _ in 0..PLACES {
-            let place = Extent { first: address.unwrap_or(Address(next)), blocks };
+        let mut next = match address {
+            Some(address) => address.0,
+            // At the start of the area the run-in lies before it.
+            None => match self.free_block(layer, area, BLOCK)? {
+                free if free == area.first => free,
+                free => free.saturating_add(BLOCK),
+            },
+        };
+        loop {
+            let place = Extent { first: Address(next), blocks };
             self.address = Some(place.first);
-            let left = (u64::from(area.last) + 1).saturating_sub(u64::from(place.first.0));
+            let left = (u64::from(area.last) + 1).saturating_sub(u64::from(next));
             let needed = u64::from(blocks) * u64::from(BLOCK);
-            let too_early = recorded_to != area.first && place.run_in().0 < recorded_to;
-            if needed > left && !too_early {
+            if needed > left {
                 return Err(Problem::LayerFull { needed, free: left, area });
             }
             // The run-out may lie in the lead-out, which nobody has written yet.
             let end = (place.last().0 + 1).min(area.last);
-            let found = if too_early { None } else { self.recorded_within(place.run_in().0, end)? };
+            let found = self.recorded_within(layer, place.run_in().0, end)?;
             self.address = Some(place.first);
-            if let Some(at) = found {
-                // What an earlier write left before it was stopped, in its run-in say.
-                recorded_to = at + BLOCK;
-                next = at + 2 * BLOCK;
-            } else if !too_early {
-                return Ok(place);
-            }
+            let Some(found) = found else { return Ok(place) };
+            // Somebody chose this place, or an earlier write was stopped in its run-in.
+            let blank = self.free_block(layer, Area { first: found, last: area.last }, BLOCK)?;
+            self.address = Some(place.first);
+            next = blank.saturating_add(BLOCK);
             if address.is_some() {
-                break;
+                return Err(Problem::AlreadyRecorded {
+                    first: place.run_in(),
+                    last: place.last(),
+                    recorded: Address(blank - 1),
+                    next_free: Address(next),
+                });
             }
         }
-        let place = Extent { first: address.unwrap_or(Address(next)), blocks };
-        Err(Problem::AlreadyRecorded {
-            first: place.run_in(),
-            last: place.last(),
-            recorded: Address(recorded_to - 1),
-            next_free: Address(next),
-        })
     }
 
     /// Blocks that one shot may have by its energy.
@@ -352,8 +350,7 @@ pub(super) fn sector_id(first: Address, layer: usize) -> SectorId {
 
 /// Blocks that data take after padding.
 fn padded_blocks(data: &[u8], min_blocks: u32) -> u32 {
-    let blocks = BlockReader::new(data, u64::from(min_blocks)).count();
-    u32::try_from(blocks).unwrap_or(u32::MAX)
+    u32::try_from(recorded_blocks(data.len() as u64, u64::from(min_blocks))).unwrap_or(u32::MAX)
 }
 
 /// Energy at peak power all the time: more than any strategy takes.

@@ -7,7 +7,7 @@ use crate::args::Benches;
 use crate::bench;
 use crate::exit::{Code, Failure};
 use crate::output;
-use crate::table::render;
+use crate::table::{plain, render};
 
 #[derive(Debug, Serialize)]
 struct Candidate {
@@ -31,9 +31,12 @@ pub(super) fn run(args: &Benches) -> Result<Code, Failure> {
     for path in bench::disc_files() {
         let selector = format!("sim:{}", path.display());
         benches.push(match SimRig::open(&path) {
-            Ok(rig) => {
-                Candidate { selector, access: "ok".into(), medium: Some(rig.medium().name), seed: Some(rig.seed()) }
-            }
+            Ok(rig) => Candidate {
+                selector,
+                access: "ok".into(),
+                medium: Some(plain(&rig.medium().name)),
+                seed: Some(rig.seed()),
+            },
             Err(e) => Candidate { selector, access: e.to_string(), medium: None, seed: None },
         });
     }

@@ -13,6 +13,7 @@ use crate::exit::{Code, Failure};
 use crate::output;
 use crate::place::{self, Free, Recorded};
 use crate::progress::Voice;
+use crate::table::plain;
 use crate::view::sector;
 
 /// A section of the text: a title, and names with values.
@@ -99,7 +100,7 @@ fn text(sections: &[Section]) -> String {
         // Writing to a String doesn't fail.
         let _ = writeln!(out, "{}{}", if i > 0 { "\n" } else { "" }, section.title);
         for (name, value) in &section.values {
-            let _ = writeln!(out, "  {name:width$}  {value}");
+            let _ = writeln!(out, "  {name:width$}  {}", plain(value));
         }
     }
     out

@@ -1,7 +1,8 @@
 //! `disc-hal measure`.
 
+use disc_hal::format::{BLOCK_BYTES, EndMark, TRAILER_BYTES};
 use disc_hal::hal::{Address, Rig as _};
-use disc_hal::record::{Session, limits};
+use disc_hal::record::{Problem, Session, limits};
 use disc_hal::signal::{judge, measures};
 use disc_hal_sim::SimRig;
 use serde::Serialize;
@@ -23,6 +24,8 @@ struct Document<'a> {
     command: &'static str,
     disc: String,
     passed: bool,
+    /// Whether this is a recording from its start to its end; none with --sectors.
+    whole: Option<bool>,
     medium: &'a str,
     bench: &'a str,
     settings: &'a [(String, String)],
@@ -40,13 +43,25 @@ pub(super) fn run(args: &Measure, voice: Voice) -> Result<Code, Failure> {
     let options = options(&rig);
     let most = options.measure_sectors.max(1);
     let (bench, settings) = (options.bench.clone(), options.settings.clone());
-    let measured = with_rig(&mut rig, Purpose::Read, voice, |rig, watch| {
+    let (measured, whole) = with_rig(&mut rig, Purpose::Read, voice, |rig, watch| {
         let mut session = Session::open(rig.bench(), &medium, options, watch)?;
         let tracking = session.go_to_layer(layer)?;
+        let mut mark = None;
         let read = match args.sectors {
             Some(sectors) => session.read(Address(first), sectors.div_ceil(BLOCK), |_, _| ())?,
-            None => session.read_to_end(Address(first), |_, _| ())?,
+            None => session
+                .read_to_end(Address(first), |_, block| mark = EndMark::read(&block[BLOCK_BYTES - TRAILER_BYTES..]))
+                .map_err(|e| match e.problem() {
+                    Problem::Uncorrectable { .. } | Problem::NotReadable(_) => {
+                        Failure::from(e).next("give --sectors to measure what comes before")
+                    }
+                    _ => e.into(),
+                })?,
         };
+        let whole = args.sectors.is_none().then(|| mark.is_some_and(|m| m.blocks == read.sectors / BLOCK));
+        if whole == Some(false) {
+            voice.say("note: this isn't the whole of a recording: its writing was stopped, or it begins elsewhere");
+        }
         // From the middle, as after a recording.
         let measured_sectors = read.sectors.min(most);
         let measured_first = first + (read.sectors - measured_sectors) / 2;
@@ -56,7 +71,7 @@ pub(super) fn run(args: &Measure, voice: Voice) -> Result<Code, Failure> {
         let mut values = measures(&quality);
         values.push(("pi_sum_8", read.pi_sum8_max.map(f64::from)));
         let verdicts = judge(limits(medium.limits), &values);
-        Ok(Measured {
+        let measured = Measured {
             layer,
             first,
             sectors: read.sectors,
@@ -67,7 +82,8 @@ pub(super) fn run(args: &Measure, voice: Voice) -> Result<Code, Failure> {
             measured_first,
             measured_sectors,
             verdicts,
-        })
+        };
+        Ok((measured, whole))
     })?;
     let view = View { medium: &medium.name, bench: &bench, settings: &settings, parts: vec![Part::from(&measured)] };
     let passed = view.passed();
@@ -77,6 +93,7 @@ pub(super) fn run(args: &Measure, voice: Voice) -> Result<Code, Failure> {
             command: "measure",
             disc: path.display().to_string(),
             passed,
+            whole,
             medium: &medium.name,
             bench: &bench,
             settings: &settings,

@@ -9,7 +9,9 @@ mod media;
 mod read;
 mod record;
 
-use disc_hal::hal::Rig;
+use std::path::Path;
+
+use disc_hal::hal::Rig as _;
 use disc_hal::record::Options;
 use disc_hal_sim::SimRig;
 
@@ -56,22 +58,21 @@ enum Purpose {
 }
 
 /// Works with a bench, under Ctrl-C and with progress, and closes it in any case.
-fn with_rig<R: Rig, T>(
-    rig: &mut R,
+fn with_rig<T>(
+    rig: &mut SimRig,
     purpose: Purpose,
     voice: Voice,
-    work: impl FnOnce(&mut R, &mut Watch) -> Result<T, Failure>,
+    work: impl FnOnce(&mut SimRig, &mut Watch) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
     let interrupt = Interrupt::watch();
     interrupt.guard(rig.off_handle());
     let mut watch = Watch::new(voice, interrupt);
     let result = std::panic::catch_unwind(core::panic::AssertUnwindSafe(|| work(rig, &mut watch)));
     drop(watch);
-    let closed = rig.close().map_err(|e| {
-        Failure::new(Code::Data, format!("the bench could not be closed: {e}"))
-            .because(e)
-            .next("what was recorded since it was opened may be lost; make room on the disk")
-    });
+    let closed = match rig.close() {
+        Err(e) if purpose == Purpose::Write => Err(rescue(rig, e)),
+        other => other.map_err(|e| Failure::new(Code::Data, e.to_string())),
+    };
     match result {
         Ok(Ok(value)) if purpose == Purpose::Read => {
             if closed.is_err() {
@@ -88,4 +89,16 @@ fn with_rig<R: Rig, T>(
         }
         Err(panic) => std::panic::resume_unwind(panic),
     }
+}
+
+/// Puts a disc that can't be stored in its file into the temporary folder: what
+/// is recorded can't be recorded again.
+fn rescue(rig: &mut SimRig, error: std::io::Error) -> Failure {
+    let name = rig.path().and_then(Path::file_name).unwrap_or("disc.dhd".as_ref()).to_string_lossy().into_owned();
+    let place = std::env::temp_dir().join(format!("disc-hal-{}-{name}", std::process::id()));
+    let next = match rig.store_at(&place) {
+        Ok(()) => format!("nothing is lost: the disc is in {} now; move it where there is room", place.display()),
+        Err(e) => format!("what was recorded is lost ({e}); make room on the disk"),
+    };
+    Failure::new(Code::Data, format!("the disc can't be stored: {error}")).because(error).next(next)
 }

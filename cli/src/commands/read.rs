@@ -4,9 +4,9 @@ use std::fs::File;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::Path;
 
-use disc_hal::format::{BLOCK_BYTES, TRAILER_BYTES, stripped_len};
+use disc_hal::format::{BLOCK_BYTES, EndMark, TRAILER_BYTES};
 use disc_hal::hal::{Address, Rig as _};
-use disc_hal::record::Session;
+use disc_hal::record::{Problem, RecordError, Session};
 use disc_hal_sim::SimRig;
 
 use super::{Purpose, options, with_rig};
@@ -14,7 +14,7 @@ use crate::args::Read;
 use crate::bench;
 use crate::exit::{Code, Failure};
 use crate::output::{OutFile, Spool};
-use crate::place;
+use crate::place::{self, BLOCK};
 use crate::progress::Voice;
 
 enum Out {
@@ -63,35 +63,132 @@ pub(super) fn run(args: &Read, voice: Voice) -> Result<Code, Failure> {
     let (layer, first) = place::locate(&medium, args.layer, args.address)?;
     let mut out = Out::open(args, &path)?;
     let options = options(&rig);
-    let (length, total, blocks) = with_rig(&mut rig, Purpose::Read, voice, |rig, watch| {
+    let back = with_rig(&mut rig, Purpose::Read, voice, |rig, watch| {
         let mut session = Session::open(rig.bench(), &medium, options, watch)?;
         let mut tail = [0; TRAILER_BYTES];
-        let mut total = 0u64;
+        let mut blocks = 0u32;
         let mut broken: Option<io::Error> = None;
         let file = out.writer();
-        let back = session.read_to_end(Address(first), |_, block| {
+        let result = session.read_to_end(Address(first), |_, block| {
             if broken.is_none() {
                 broken = file.write_all(block).err();
             }
             tail.copy_from_slice(&block[BLOCK_BYTES - TRAILER_BYTES..]);
-            total += BLOCK_BYTES as u64;
-        })?;
-        session.close()?;
-        match broken {
-            Some(e) => Err(Failure::new(Code::Data, format!("can't write what was read: {e}"))
+            blocks += 1;
+        });
+        if let Some(e) = broken {
+            return Err(Failure::new(Code::Data, format!("can't write what was read: {e}"))
                 .because(e)
-                .next("make room, or give another path with -o")),
-            None => Ok((stripped_len(total, &tail), total, back.blocks.len())),
+                .next("make room, or give another path with -o"));
         }
+        let stopped = match result {
+            Ok(_) => None,
+            Err(e) if blocks > 0 && unreadable(&e) => Some(e),
+            Err(e) => return Err(e.into()),
+        };
+        session.close()?;
+        Ok(Back { first, layer, blocks, mark: EndMark::read(&tail), stopped })
     })?;
-    out.finish(length)?;
-    if length == total {
-        // Files of whole blocks have no trailer, and nor has the beginning of a longer one.
-        voice.say(
-            "warning: nothing marks the end of this recording: the file is a multiple of 32 KiB long, or its \
-             recording was stopped and the rest is missing",
-        );
+    match back.judge()? {
+        Ending::Whole(length) => {
+            out.finish(length)?;
+            let blocks = back.blocks;
+            voice.say(&format!("read {length} bytes ({blocks} ECC blocks) from layer {layer} at {}", Address(first)));
+            Ok(Code::Pass)
+        }
+        Ending::Incomplete(failure, blocks) => {
+            out.finish(u64::from(blocks) * BLOCK_BYTES as u64)?;
+            Err(failure)
+        }
     }
-    voice.say(&format!("read {length} bytes ({blocks} ECC blocks) from layer {layer} at {}", Address(first)));
-    Ok(Code::Pass)
+}
+
+/// Whether it is the disc that can't be read on, so that what came before is all there is.
+fn unreadable(error: &RecordError) -> bool {
+    matches!(error.problem(), Problem::Uncorrectable { .. } | Problem::NotReadable(_) | Problem::SamplesLost { .. })
+}
+
+/// What came back.
+struct Back {
+    first: u32,
+    layer: usize,
+    blocks: u32,
+    /// What the last block says of the end.
+    mark: Option<EndMark>,
+    /// Why reading ended before the end of what is recorded.
+    stopped: Option<RecordError>,
+}
+
+enum Ending {
+    /// The whole recording, a file of so many bytes.
+    Whole(u64),
+    /// So many blocks of a recording that isn't whole.
+    Incomplete(Failure, u32),
+}
+
+impl Back {
+    fn judge(&self) -> Result<Ending, Failure> {
+        let Self { first, layer, blocks, .. } = *self;
+        let start = Address(first);
+        let what = match (self.mark, &self.stopped) {
+            (Some(mark), None) if mark.blocks == blocks => return Ok(Ending::Whole(mark.length)),
+            (Some(mark), None) if mark.blocks > blocks => {
+                let begin = Address(first.saturating_sub((mark.blocks - blocks) * BLOCK));
+                let what = format!("{start} on layer {layer} lies inside a recording, which begins at {begin}");
+                return Err(Failure::new(Code::Data, what).next(format!("read it from its start: --address {begin}")));
+            }
+            (Some(mark), None) => {
+                let next = Address(first + (blocks - mark.blocks) * BLOCK);
+                format!("another recording follows at {next}")
+            }
+            (_, Some(error)) => error.to_string(),
+            (None, None) => "nothing is recorded after them, and nothing marks the end: its writing was stopped".into(),
+        };
+        let kept = match (self.mark, &self.stopped) {
+            // The run-in of the other recording isn't this one's.
+            (Some(mark), None) => blocks - mark.blocks - 1,
+            _ => blocks,
+        };
+        let incomplete = format!("the recording at {start} on layer {layer} is incomplete");
+        if kept == 0 {
+            return Err(Failure::new(Code::Device, format!("{incomplete}: no sector of it was read; {what}")));
+        }
+        let last = Address(first + kept * BLOCK - 1);
+        let what = format!("{incomplete}: sectors {start} to {last} were read; {what}");
+        let bytes = u64::from(kept) * BLOCK_BYTES as u64;
+        let next = format!("the {bytes} bytes of these sectors are in the output; the rest has to be recorded again");
+        Ok(Ending::Incomplete(Failure::new(Code::Device, what).next(next), kept))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn judged(blocks: u32, mark: Option<(u64, u32)>) -> Result<(Option<u64>, u32, String), String> {
+        let mark = mark.map(|(length, blocks)| EndMark { length, blocks });
+        let back = Back { first: 0x3_0000, layer: 0, blocks, mark, stopped: None };
+        match back.judge() {
+            Ok(Ending::Whole(length)) => Ok((Some(length), blocks, String::new())),
+            Ok(Ending::Incomplete(failure, kept)) => Ok((None, kept, failure.text())),
+            Err(failure) => Err(failure.text()),
+        }
+    }
+
+    #[test]
+    fn only_the_mark_of_this_recording_makes_it_whole() {
+        assert_eq!(judged(8, Some((500, 8))), Ok((Some(500), 8, String::new())));
+        let (length, kept, text) = judged(8, None).unwrap();
+        assert_eq!((length, kept), (None, 8));
+        assert!(text.contains("sectors 030000h to 03007Fh were read"), "{text}");
+        // Stopped at the very border of a block, with a recording right behind it.
+        let (length, kept, text) = judged(8, Some((500, 3))).unwrap();
+        assert_eq!((length, kept), (None, 4));
+        assert!(text.contains("another recording follows at 030050h"), "{text}");
+        let text = judged(4, Some((500, 3))).unwrap_err();
+        assert!(text.contains("no sector of it was read"), "{text}");
+        // From the middle.
+        let text = judged(8, Some((500, 10))).unwrap_err();
+        assert!(text.contains("--address 02FFE0h"), "{text}");
+    }
 }

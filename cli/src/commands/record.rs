@@ -1,12 +1,13 @@
 //! `disc-hal record`.
 
+use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 
-use disc_hal::format::BLOCK_BYTES;
+use disc_hal::format::recorded_blocks;
 use disc_hal::hal::{Address, Rig as _};
 use disc_hal::media::Medium;
-use disc_hal::record::{self, Job, Recording};
-use disc_hal_sim::{SimRig, Written};
+use disc_hal::record::{self, Job, LayerRecording, Recording};
+use disc_hal_sim::{DiscFileError, SimError, SimRig, Written};
 use serde::Serialize;
 
 use super::{Purpose, options, with_rig};
@@ -21,18 +22,27 @@ use crate::report;
 use crate::table::{plain, results};
 use crate::view::View;
 
-/// Bytes of the trailer that says how long a padded file is.
-const TRAILER: u64 = 32;
-
 #[derive(Debug, Serialize)]
 struct Document<'a> {
+    schema: u32,
     command: &'static str,
     /// The disc file.
     disc: String,
+    /// Whether all files were recorded and all limits are kept.
     passed: bool,
-    #[serde(flatten)]
-    recording: &'a Recording,
+    /// Why the files that aren't among the layers weren't recorded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<&'a str>,
+    medium: &'a str,
+    bench: &'a str,
+    settings: &'a [(String, String)],
+    layers: &'a [LayerRecording],
 }
+
+/// Bytes of a disc file for an ECC block: five for each of its marks, with reserve.
+const BYTES_PER_BLOCK: u64 = 350_000;
+/// Bytes of a disc file for a power calibration.
+const BYTES_PER_CALIBRATION: u64 = 1_200_000;
 
 /// A file and where it goes.
 struct Input {
@@ -44,10 +54,10 @@ struct Input {
 /// Records files.
 pub(super) fn run(args: &Record, voice: Voice) -> Result<Code, Failure> {
     let layers = layers(args)?;
-    let disc = bench::for_recording(&args.target)?;
-    let existing = match &disc {
-        Disc::Open(path) => Some(SimRig::open(path)?),
-        Disc::Create(_) => None,
+    let (mut disc, named) = bench::for_recording(&args.target)?;
+    let (mut lock, existing) = match &disc {
+        Disc::Open(path) => (locked(path)?, Some(SimRig::open(path)?)),
+        Disc::Create(_) => (None, None),
     };
     let medium = bench::medium_for(args.medium.as_deref(), existing.as_ref())?;
     let seed = seed(args.seed, existing.as_ref())?;
@@ -60,8 +70,19 @@ pub(super) fn run(args: &Record, voice: Voice) -> Result<Code, Failure> {
     let report = args.report.as_deref().map(|path| OutFile::create(path, &kept)).transpose()?;
     let mut rig = match existing {
         Some(rig) => rig,
-        None => SimRig::create(disc.path(), medium.clone(), seed)?,
+        None => {
+            let rig = create(&mut disc, named, &medium, seed)?;
+            lock = locked(disc.path())?;
+            rig
+        }
     };
+    if let Err(failure) = room(disc.path(), &inputs, args.min_blocks) {
+        if let Disc::Create(blank) = &disc {
+            // It is left behind where it can't be removed; that does no harm.
+            let _gone = std::fs::remove_file(blank);
+        }
+        return Err(failure);
+    }
     voice.say(&match &disc {
         Disc::Open(path) => format!("recording on the disc in {}", path.display()),
         Disc::Create(path) => format!("recording on a new simulated disc, {}", shown(path)),
@@ -74,32 +95,136 @@ pub(super) fn run(args: &Record, voice: Voice) -> Result<Code, Failure> {
     let mut options = options(&rig);
     options.min_blocks = args.min_blocks;
     options.settings.push(("least ECC blocks".into(), args.min_blocks.to_string()));
-    let recording = with_rig(&mut rig, Purpose::Write, voice, |rig, watch| {
-        record::record(rig.bench(), &medium, &jobs, options, watch).map_err(Failure::from)
-    });
-    let recording = match recording {
-        Ok(recording) => recording,
-        Err(failure) => {
-            voice.say(&format!("the disc, with what is recorded on it, is in {}", disc.path().display()));
-            return Err(failure);
+    let mut finished = None;
+    let failure = with_rig(&mut rig, Purpose::Write, voice, |rig, watch| {
+        match record::record(rig.bench(), &medium, &jobs, options, watch) {
+            Ok(recording) => finished = Some(recording),
+            Err(mut e) => {
+                finished = e.take_finished();
+                return Err(e.into());
+            }
         }
-    };
-    let view = View::from(&recording);
-    let passed = view.passed();
+        Ok(())
+    })
+    .err();
+    // It may have had to go elsewhere.
+    let stored = rig.path().unwrap_or(disc.path());
+    drop(lock);
+    let shown = finished.map_or(Ok(true), |r| show(args, &r, failure.as_ref(), report, stored, voice));
+    match (failure, shown) {
+        (Some(failure), shown) => {
+            if let Err(second) = shown {
+                second.print();
+            }
+            voice.say(&format!("the disc, with what is recorded on it, is in {}", stored.display()));
+            Err(failure)
+        }
+        (None, Ok(passed)) => {
+            voice.say(&format!("the disc is in {}", disc.path().display()));
+            Ok(if passed { Code::Pass } else { Code::LimitFailed })
+        }
+        (None, Err(failure)) => Err(recorded_anyway(failure, disc.path())),
+    }
+}
+
+/// Makes the new disc. Where its name was ours to choose and somebody else took it
+/// meanwhile, the next one.
+fn create(disc: &mut Disc, named: bool, medium: &Medium, seed: u64) -> Result<SimRig, Failure> {
+    loop {
+        match SimRig::create(disc.path(), medium.clone(), seed) {
+            Err(SimError::File(DiscFileError::Exists { .. })) if !named => *disc = Disc::Create(bench::fresh_path()),
+            other => return Ok(other?),
+        }
+    }
+}
+
+/// Keeps others from recording on the same disc file: the last one to store it
+/// would undo what the others did. None where files can't be locked.
+fn locked(path: &Path) -> Result<Option<File>, Failure> {
+    // What can't be opened is the rig's to report.
+    let Ok(file) = File::open(path) else { return Ok(None) };
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::Error(_)) => Ok(None),
+        Err(TryLockError::WouldBlock) => {
+            let what = format!("the disc in {} is in use: something is being recorded on it", path.display());
+            Err(Failure::new(Code::NoDevice, what).next("wait until that is done, or take another disc"))
+        }
+    }
+}
+
+/// Whether the disc file can be stored again and has room to grow: better to know
+/// now than after hours of recording.
+fn room(disc: &Path, inputs: &[Input], min_blocks: u32) -> Result<(), Failure> {
+    let Ok(before) = std::fs::metadata(disc).map(|m| m.len()) else { return Ok(()) };
+    let folder = disc.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if let Err(e) = tempfile::tempfile_in(folder) {
+        let what = format!("the disc file {} can't be stored again: {}", disc.display(), output::reason(&e));
+        return Err(Failure::new(Code::Data, what).because(e).next("give the disc a folder that can be written"));
+    }
+    let blocks: u64 = inputs.iter().map(|i| recorded_blocks(i.data.len() as u64, u64::from(min_blocks)) + 2).sum();
+    // The file is written anew, beside the old one.
+    let needed = before + blocks * BYTES_PER_BLOCK + inputs.len() as u64 * BYTES_PER_CALIBRATION;
+    match free_bytes(folder) {
+        Some(free) if free < needed => {
+            let mb = |bytes: u64| bytes.div_ceil(1_000_000);
+            let what = format!(
+                "the disc file {} needs about {} MB of room, and {} MB are free",
+                disc.display(),
+                mb(needed),
+                free / 1_000_000
+            );
+            Err(Failure::new(Code::Data, what).next("make room on that disk, or put the disc elsewhere with --disc"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Bytes that a file in a folder may still take, where the system tells.
+#[cfg(unix)]
+fn free_bytes(folder: &Path) -> Option<u64> {
+    let stat = rustix::fs::statvfs(folder).ok()?;
+    // File systems that know no limit say 0 of 0.
+    (stat.f_blocks > 0).then(|| stat.f_bavail.saturating_mul(stat.f_frsize))
+}
+
+#[cfg(not(unix))]
+fn free_bytes(_: &Path) -> Option<u64> {
+    None
+}
+
+/// Shows what was recorded, and whether it passed; `failure` is why it isn't all.
+fn show(
+    args: &Record,
+    recording: &Recording,
+    failure: Option<&Failure>,
+    report: Option<OutFile>,
+    disc: &Path,
+    voice: Voice,
+) -> Result<bool, Failure> {
+    let view = View::from(recording);
+    let passed = view.passed() && failure.is_none();
     let shown = if args.json {
-        let disc = disc.path().display().to_string();
-        output::json(&Document { command: "record", disc, passed, recording: &recording })
+        output::json(&Document {
+            schema: recording.schema,
+            command: "record",
+            disc: disc.display().to_string(),
+            passed,
+            error: failure.map(Failure::what),
+            medium: &recording.medium,
+            bench: &recording.bench,
+            settings: &recording.settings,
+            layers: &recording.layers,
+        })
     } else {
         output::stdout(results(&view).as_bytes())
     };
     if let Some(report) = report {
         let path = report.path().to_owned();
-        report.write(report::html("Recording", &view)?.as_bytes()).map_err(|f| recorded_anyway(f, disc.path()))?;
+        report.write(report::html("Recording", &view)?.as_bytes())?;
         voice.say(&format!("the report is in {}", path.display()));
     }
-    shown.map_err(|f| recorded_anyway(f, disc.path()))?;
-    voice.say(&format!("the disc is in {}", disc.path().display()));
-    Ok(if passed { Code::Pass } else { Code::LimitFailed })
+    shown.map(|()| passed)
 }
 
 fn recorded_anyway(failure: Failure, disc: &Path) -> Failure {
@@ -125,7 +250,7 @@ fn layers(args: &Record) -> Result<Vec<usize>, Failure> {
         0 if files <= 2 && args.address.is_none() => Ok((0..files).collect()),
         // With an address alone the layer follows from it.
         0 if args.address.is_some() => Ok(Vec::new()),
-        n => Err(Failure::new(Code::Usage, format!("there are {files} files and {n} --layer"))
+        n => Err(Failure::new(Code::Usage, format!("--layer is given {n} times for {files} files"))
             .next("give --layer once for each file, in their order")),
     }
 }
@@ -151,14 +276,18 @@ fn inputs(args: &Record, layers: &[usize], medium: &Medium, written: &[Written])
             None => layers[i],
         };
         place::area(medium, layer)?;
-        let free = match (left[layer], args.address) {
-            (Some(free), _) => free,
+        let (free, behind) = match (left[layer], args.address) {
+            (Some(free), _) => (free, None),
             (None, Some(address)) => place::free_at(medium, layer, address, written)?,
-            (None, None) => place::free(medium, layer, written)?,
+            (None, None) => (place::free(medium, layer, written)?, None),
         };
-        let what = format!("on layer {layer} from {} on", Address(free.next));
+        let next = Address(free.next);
+        let what = match behind {
+            Some(behind) => format!("on layer {layer} between {next} and the recording at {}", Address(behind)),
+            None => format!("on layer {layer} from {next} on"),
+        };
         let data = input::read(path, free.bytes(), &what)?;
-        let blocks = blocks(data.len() as u64, args.min_blocks);
+        let blocks = recorded_blocks(data.len() as u64, u64::from(args.min_blocks));
         if blocks > u64::from(free.blocks) {
             return Err(Failure::new(
                 Code::Data,
@@ -176,11 +305,4 @@ fn inputs(args: &Record, layers: &[usize], medium: &Medium, written: &[Written])
         inputs.push(Input { name: plain(&name), data, layer });
     }
     Ok(inputs)
-}
-
-/// ECC blocks of a file with its padding.
-fn blocks(length: u64, least: u32) -> u64 {
-    let block = BLOCK_BYTES as u64;
-    let whole = if length.is_multiple_of(block) { length } else { length + TRAILER };
-    whole.div_ceil(block).max(u64::from(least))
 }

@@ -67,7 +67,10 @@ pub enum DiscFileError {
         known: u32,
     },
     /// Shorter or longer than it says.
-    #[error("the disc file {path} is cut off: it has {found} bytes of {expected}; restore it from a copy")]
+    #[error(
+        "the disc file {path} has {found} bytes and should have {expected}: it is cut off, or something was added; \
+         restore it from a copy"
+    )]
     Truncated {
         /// The file.
         path: PathBuf,
@@ -94,12 +97,16 @@ pub enum DiscFileError {
     },
 }
 
-/// Whether a new disc can be stored at `path`.
-pub(crate) fn can_create(path: &Path) -> Result<(), DiscFileError> {
-    if path.exists() {
-        return Err(DiscFileError::Exists { path: path.into() });
-    }
-    Ok(())
+/// Stores a new disc, where nothing may be: also if somebody else tries the same
+/// at the same time.
+pub(crate) fn create(disc: &Disc, path: &Path) -> Result<(), DiscFileError> {
+    File::create_new(path).map_err(|source| match source.kind() {
+        io::ErrorKind::AlreadyExists => DiscFileError::Exists { path: path.into() },
+        _ => DiscFileError::Io { what: "can't write", path: path.into(), source },
+    })?;
+    save(disc, path).inspect_err(|_| {
+        let _gone = fs::remove_file(path);
+    })
 }
 
 fn encode(disc: &Disc) -> Result<Vec<u8>, io::Error> {

@@ -61,6 +61,8 @@ pub struct SimRig {
     spindle: SimSpindle,
     delay: SimDelay,
     path: Option<PathBuf>,
+    /// Shots on the disc as its file has it.
+    stored: u64,
 }
 
 impl SimRig {
@@ -79,9 +81,8 @@ impl SimRig {
     /// [`SimError::File`] if there is something at `path` already or nothing can
     /// be written there, [`SimError::Medium`] if the medium can't be simulated.
     pub fn create(path: &Path, medium: Medium, seed: u64) -> Result<Self, SimError> {
-        disc_file::can_create(path)?;
-        let rig = Self::with_disc(Disc::blank(medium, seed), Some(path.into()))?;
-        rig.save()?;
+        let mut rig = Self::with_disc(Disc::blank(medium, seed), None)?;
+        rig.store_at(path)?;
         Ok(rig)
     }
 
@@ -96,6 +97,7 @@ impl SimRig {
 
     fn with_disc(disc: Disc, path: Option<PathBuf>) -> Result<Self, SimError> {
         let (name, seed) = (disc.medium.name.clone(), disc.seed);
+        let stored = disc.shots;
         let world = World::new(disc).map_err(|source| SimError::Medium { medium: name, source })?;
         let world = Shared::new(world);
         let (lasers, focus, tracking, detector, spindle) = parts::specs();
@@ -114,6 +116,7 @@ impl SimRig {
             delay: SimDelay { world: world.clone() },
             world,
             path,
+            stored,
         })
     }
 
@@ -152,18 +155,38 @@ impl SimRig {
             .collect()
     }
 
+    /// Stores the disc at another place from now on, where there must be nothing
+    /// yet: for when it can't be stored where it came from.
+    ///
+    /// # Errors
+    /// As [`create`](Self::create); the place stays as it was then.
+    pub fn store_at(&mut self, path: &Path) -> Result<(), SimError> {
+        let mut world = self.world.lock();
+        world.off();
+        disc_file::create(&world.disc, path)?;
+        self.stored = world.disc.shots;
+        drop(world);
+        self.path = Some(path.into());
+        Ok(())
+    }
+
     /// Time of the simulated world, in picoseconds.
     pub fn now(&self) -> u64 {
         self.world.lock().now()
     }
 
-    fn save(&self) -> Result<(), DiscFileError> {
+    /// Stores the disc if it has changed: whoever only reads must not put an old
+    /// state in place of what somebody else recorded meanwhile.
+    fn save(&mut self) -> Result<(), DiscFileError> {
         let mut world = self.world.lock();
         world.off();
-        match &self.path {
-            Some(path) => disc_file::save(&world.disc, path),
-            None => Ok(()),
+        if let Some(path) = &self.path
+            && world.disc.shots != self.stored
+        {
+            disc_file::save(&world.disc, path)?;
+            self.stored = world.disc.shots;
         }
+        Ok(())
     }
 }
 

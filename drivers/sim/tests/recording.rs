@@ -150,4 +150,13 @@ fn what_is_recorded_outlives_the_bench() {
     session.read_to_end(first, |_, block| bytes.extend_from_slice(block)).unwrap();
     assert_eq!(disc_hal::format::strip(&bytes), data);
     assert!(SimRig::create(&path, medium.clone(), 3).is_err(), "a disc file is never overwritten");
+    session.close().unwrap();
+    let other = folder.path().join("other.dhd");
+    rig.store_at(&other).unwrap();
+    assert!(rig.store_at(&path).is_err(), "nor by another disc");
+    assert_eq!(std::fs::read(&other).unwrap(), std::fs::read(&path).unwrap());
+    // Who only read doesn't put an old state in place of a newer one.
+    std::fs::write(&other, "newer").unwrap();
+    rig.close().unwrap();
+    assert_eq!(std::fs::read(&other).unwrap(), b"newer");
 }
