@@ -1,6 +1,7 @@
 //! The rules that a medium description must keep.
 
 use super::{Area, Body, Direction, Film, FilmRole, Layer, Medium};
+use crate::hal::WriteStrategy;
 
 type Check = Result<(), String>;
 
@@ -100,8 +101,18 @@ fn layer(l: &Layer) -> Check {
         format!("the test area {test} overlaps the data area {data}")
     })?;
     need(within(l.write.beta, -0.3, 0.3), || format!("target beta {} is not between -0.3 and 0.3", l.write.beta))?;
-    need(l.write.strategy.peak > l.write.strategy.bias, || {
-        "the strategy's peak power is not above its bias power".into()
+    strategy(&l.write.strategy)
+}
+
+fn strategy(s: &WriteStrategy) -> Check {
+    let most = 2 * WriteStrategy::STEPS_PER_BIT;
+    need(s.peak > s.bias, || format!("the strategy's peak power {} is not above its bias power {}", s.peak, s.bias))?;
+    need(s.top.iter().all(|t| (1..=most).contains(t)), || {
+        format!("the strategy's top {:?} is not between 1 and {most} (thirty-seconds of a channel bit)", s.top)
+    })?;
+    need((1..=most).contains(&s.last), || format!("the strategy's last {} is not between 1 and {most}", s.last))?;
+    need(s.multi <= WriteStrategy::STEPS_PER_BIT, || {
+        format!("the strategy's multi {} is more than {}, a whole channel bit", s.multi, WriteStrategy::STEPS_PER_BIT)
     })
 }
 

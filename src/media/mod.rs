@@ -344,6 +344,8 @@ mod tests {
         assert!(message.contains("layer 1") && message.contains("0 reflectors"), "{message}");
         let message = broken(&|m| m.layers[1].layout.test = Area { first: 0xFE_0800, last: 0xFE_17FF });
         assert!(message.contains("lie over each other"), "{message}");
+        let message = broken(&|m| m.layers[1].write.strategy.top = [0; 3]);
+        assert!(message.contains("layer 1") && message.contains("top [0, 0, 0]"), "{message}");
         let message = broken(&|m| m.layers[0].films[0].n = f64::NAN);
         assert!(message.contains("not physical"), "{message}");
     }
