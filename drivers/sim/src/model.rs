@@ -9,7 +9,7 @@ use disc_hal::media::Medium;
 use crate::dual_layer::{self, CrossTrack, DualLayer, MediumOptics, Unsupported};
 use crate::heat::{ImpulseResponse, Resolution};
 use crate::optics::StackError;
-use crate::writing::{EdgeTable, Kernel, SolvedEdges, Strategy, WritePower};
+use crate::writing::{EdgeTable, Kernel, SLOTS, SolvedEdges, Strategy, WritePower, class};
 
 /// Temperature of the room, in degrees Celsius.
 pub(crate) const AMBIENT: f64 = 25.0;
@@ -151,6 +151,7 @@ impl Model {
             threshold: self.layers[layer].threshold,
             layer,
             strategy: *strategy,
+            lit: lit(&Strategy::from(strategy)),
             solved: HashMap::new(),
             last: [None, None],
         }
@@ -188,6 +189,8 @@ pub(crate) struct Writer {
     threshold: f64,
     pub(crate) layer: usize,
     strategy: WriteStrategy,
+    /// T/32 at peak power, by class of the space before, mark, class of the space after.
+    lit: [[[u16; 3]; 16]; 3],
     solved: HashMap<i32, Arc<SolvedEdges>>,
     /// The last ones asked for: the power seldom changes.
     last: [Option<(i32, Arc<SolvedEdges>)>; 2],
@@ -197,6 +200,11 @@ impl Writer {
     /// Whether it writes on this layer with this strategy.
     pub(crate) fn serves(&self, layer: usize, strategy: &WriteStrategy) -> bool {
         self.layer == layer && self.strategy == *strategy
+    }
+
+    /// Time at peak power of a mark between two spaces, in channel bits.
+    pub(crate) fn lit(&self, before: u8, mark: u8, after: u8) -> f64 {
+        f64::from(self.lit[class(before)][usize::from(mark.min(15))][class(after)]) / f64::from(SLOTS)
     }
 
     /// The edges when `gain` times the set power reaches the layer, and when `stronger` does.
@@ -222,4 +230,18 @@ impl Writer {
         });
         Arc::clone(solved)
     }
+}
+
+/// Time at peak power of every mark between every two classes of spaces, in T/32.
+fn lit(strategy: &Strategy) -> [[[u16; 3]; 16]; 3] {
+    // A run length of each class.
+    let space = |class: usize| [3, 4, 5][class];
+    core::array::from_fn(|before| {
+        core::array::from_fn(|mark| {
+            core::array::from_fn(|after| {
+                let pulses = strategy.pulses(space(before), mark.max(3) as u8, space(after));
+                pulses.spans().iter().map(|(start, end)| (end - start) as u16).sum()
+            })
+        })
+    })
 }

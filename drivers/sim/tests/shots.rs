@@ -136,10 +136,11 @@ fn limits_and_tokens_are_kept() {
 }
 
 #[test]
-fn an_energy_limit_ends_a_shot() {
+fn an_energy_limit_ends_a_shot_where_the_pulses_reach_it() {
     ready(|session| {
+        let limit = 3_000.0;
         let lasers = session.bench().lasers;
-        let small = ShotPlan { energy_max: Nanojoules(3_000), ..plan(LENGTH) };
+        let small = ShotPlan { energy_max: Nanojoules(limit as u64), ..plan(LENGTH) };
         let shot = lasers.begin(&small).unwrap();
         lasers.feed(shot, LASER, &[5; RUNS]).unwrap();
         let token = lasers.arm(shot).unwrap();
@@ -147,7 +148,14 @@ fn an_energy_limit_ends_a_shot() {
         let bench = session.bench();
         bench.delay.delay_ms(5);
         let outcome = bench.lasers.outcome(shot).unwrap();
-        assert!(matches!(outcome, Outcome::Aborted { cause: AbortCause::Limit, .. }), "{outcome:?}");
+        let Outcome::Aborted { at, cause: AbortCause::Limit } = outcome else { panic!("{outcome:?}") };
+        // A 5T mark has a first, one middle and a last pulse, which don't overlap here.
+        let s = medium().layers[0].write.strategy;
+        let pulses = f64::from(s.top[2]) + f64::from(s.multi) + f64::from(s.last);
+        let mean = f64::from(s.bias.0) + f64::from(s.peak.0 - s.bias.0) * pulses / 32.0 / 10.0;
+        let expected = limit * 1e-9 / (mean * 1e-6) * 26_156_250.0;
+        // The limit is looked at once a step of the servo, of 131 channel bits.
+        assert!((at as f64 - expected).abs() < 200.0, "{at} instead of {expected}");
     });
 }
 

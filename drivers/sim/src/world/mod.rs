@@ -370,3 +370,37 @@ impl World {
         self.spirals.get(layer)?.radius(bits)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disc::Chunk;
+
+    #[test]
+    fn a_recorded_first_layer_dims_the_second() {
+        let medium = Medium::load("dual-layer").unwrap();
+        let mut world = World::new(Disc::blank(medium, 1)).unwrap();
+        // The second layer over the first's sector 100000h.
+        let over = |address: u32| Spiral::start_of(Address(0xFF_FFFF - address));
+        world.spot = Spot { layer: Some(1), bits: over(0x10_0000), ..Spot::default() };
+        world.look_through();
+        assert_eq!(world.shade.0, 1.0, "a blank first layer");
+        // Forty turns of it, of which the light passes about sixty.
+        let radius = world.spirals[1].radius(world.spot.bits).unwrap();
+        let turn = 2.0 * core::f64::consts::PI * radius / world.model.bit;
+        let middle = Spiral::start_of(Address(0x10_0000));
+        let (start, length) = ((middle - 20.0 * turn) * CELLS, 40.0 * turn * CELLS);
+        let pieces = 1000u64;
+        for i in 0..pieces {
+            let length = (length / pieces as f64) as u32;
+            let start = start as u64 + i * u64::from(length);
+            world.disc.layers[0].add(Chunk { start, length, marks: Vec::new() });
+        }
+        world.disc.shots += 1;
+        world.look_through();
+        let cone = 2.0 * world.model.tracks_in_cone(&world.disc.medium, APERTURE);
+        let expected = world.model.transmission(0.5 * 40.0 / cone);
+        assert!((world.shade.0 - expected).abs() < 2e-4, "{} instead of {expected}", world.shade.0);
+        assert!((0.97..0.999).contains(&world.shade.0));
+    }
+}

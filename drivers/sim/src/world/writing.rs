@@ -6,7 +6,7 @@ use super::geometry::Spiral;
 use super::lasers::{Phase, Shot};
 use super::{Spot, World};
 use crate::disc::{CELLS, CHUNK_MARKS, Chunk, LayerState, Mark};
-use crate::model::LayerModel;
+use crate::model::{LayerModel, Writer};
 use crate::noise::{Purpose, Stream};
 use crate::writing::{Edge, SolvedEdges};
 
@@ -147,12 +147,11 @@ impl World {
         let target = shot.at + (self.spot.bits - from) / scale;
         let limit = (shot.fed as f64).min(shot.plan.length as f64);
         let reached = target.min(limit);
-        let on_milliseconds = (reached - shot.at) / shot.plan.clock.nominal().0 as f64 * 1e3;
-        shot.energy += on_milliseconds * f64::from(shot.strategy.peak.0) * duty(shot);
         shot.at = reached;
         let model = &self.model.layers[layer];
         let (noise, pending, layers) = (self.edge_noise.as_mut()?, &mut self.pending, &mut self.disc.layers[..]);
-        Scribe { layer, scale, edges: &edges, stronger: &stronger, model, noise, pending, layers }.take_runs(shot);
+        Scribe { layer, scale, writer, edges: &edges, stronger: &stronger, model, noise, pending, layers }
+            .take_runs(shot);
         let end = shot.origin + shot.at * scale;
         if shot.at >= shot.plan.length as f64 {
             shot.phase = Phase::Over(Outcome::Done);
@@ -171,18 +170,12 @@ impl World {
     }
 }
 
-/// Part of the time at peak power, as the pulses of a strategy take for random data.
-fn duty(shot: &Shot) -> f64 {
-    let s = &shot.strategy;
-    // A mark of the mean length of 4.7 T and the space after it.
-    (f64::from(s.top[2]) + 0.7 * f64::from(s.multi) + f64::from(s.last)) / (2.0 * 4.7 * 32.0)
-}
-
 /// What turns the runs of one step into marks.
 struct Scribe<'w> {
     layer: usize,
     /// Channel bits of the disc for each of the shot.
     scale: f64,
+    writer: &'w Writer,
     edges: &'w SolvedEdges,
     /// The same for a power greater by `POWER_DIFFERENCE`.
     stronger: &'w SolvedEdges,
@@ -205,9 +198,15 @@ impl Scribe<'_> {
                 None if end >= shot.plan.length => 14,
                 None => return,
             };
+            // Bits at bias power, and what the pulses add: microwatts times channel bits.
+            let strategy = &shot.strategy;
+            let mut power_bits = f64::from(strategy.bias.0) * f64::from(run);
             if shot.mark {
+                let above = f64::from(strategy.peak.0 - strategy.bias.0);
+                power_bits += above * self.writer.lit(shot.before[0], run, after);
                 self.write_mark(shot, run, after, end);
             }
+            shot.energy += power_bits * 1e3 / f64::from(shot.plan.clock.nominal().0);
             shot.before = [run, shot.before[0]];
             shot.mark = !shot.mark;
             shot.taken = end;
