@@ -77,6 +77,30 @@ fn a_file_in_several_shots_has_no_seams() {
 }
 
 #[test]
+fn one_wrong_byte_is_seen_and_named() {
+    let mut silent = Silent;
+    let medium = Medium::load("dual-layer").unwrap();
+    let mut fake = Fake::new(&medium);
+    let data = bytes(2 * 32_768, 9);
+    let mut session = Session::open(fake.bench(), &medium, Options::default(), &mut silent).unwrap();
+    let place = session.write_file(0, None, &data, 1, &medium.layers[0].write.strategy).unwrap();
+    session.verify(&place, &data, 1).unwrap();
+    // As if another byte had come back: the first, one in the middle, the last of the file.
+    for at in [0, 40_000, data.len() - 1] {
+        let mut other = data.clone();
+        other[at] ^= 0x10;
+        let error = session.verify(&place, &other, 1).unwrap_err();
+        let sector = Address(place.first.0 + at as u32 / 2048);
+        assert!(
+            matches!(error.problem(), Problem::Mismatch { offset, psn, read, written }
+                if (*offset, *psn, *read, *written) == (at as u64, sector, data[at], other[at])),
+            "{error}"
+        );
+    }
+    session.close().unwrap();
+}
+
+#[test]
 fn a_bench_without_a_queue_writes_the_same() {
     let mut silent = Silent;
     let medium = Medium::load("dual-layer").unwrap();

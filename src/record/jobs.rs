@@ -127,6 +127,7 @@ impl Session<'_> {
             },
             calibration,
             read,
+            // Anything else has ended in `verify`, with the first differing byte.
             identical: true,
             quality,
             measured_first,

@@ -225,3 +225,50 @@ impl Drop for SimRig {
         self.world.lock().off();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disc::CELLS;
+    use disc_hal::hal::{Hertz, Nanojoules, ShotClock, ShotPlan, Source, Trigger};
+    use disc_hal::record::{Options, Session, Silent};
+
+    #[test]
+    fn edges_scatter_as_much_as_those_of_a_real_disc() {
+        let medium = Medium::load("dual-layer").unwrap();
+        for layer in 0..2 {
+            let mut rig = SimRig::blank(medium.clone(), 6).unwrap();
+            let mut silent = Silent;
+            let mut session = Session::open(rig.bench(), &medium, Options::default(), &mut silent).unwrap();
+            session.go_to_layer(layer).unwrap();
+            let bench = session.bench();
+            bench.lasers.load(Source(0), &medium.layers[layer].write.strategy).unwrap();
+            let clock = ShotClock::Groove(Hertz(medium.channel_clock.0));
+            let plan = ShotPlan::single(Source(0), Trigger::Now, clock, 50_000, Nanojoules(1_000_000_000));
+            let shot = bench.lasers.begin(&plan).unwrap();
+            bench.lasers.feed(shot, Source(0), &[5; 10_000]).unwrap();
+            let token = bench.lasers.arm(shot).unwrap();
+            bench.lasers.fire(token).unwrap();
+            bench.delay.delay_ms(5);
+            drop(session);
+            let (mut starts, mut ends) = (Vec::new(), Vec::new());
+            rig.world.lock().disc.layers[layer].marks_in(0, u64::MAX, |a, b, _| {
+                // One mark each 10 T.
+                let grid = starts.len() as f64 * 10.0;
+                starts.push(a as f64 / CELLS - grid);
+                ends.push(b as f64 / CELLS - grid);
+            });
+            assert_eq!(starts.len(), 5_000);
+            for edges in [starts, ends] {
+                // Past the first marks, whose neighbours differ.
+                let edges = &edges[10..4_990];
+                // Counted from the first one: places are large numbers.
+                let edges: Vec<f64> = edges.iter().map(|e| e - edges[0]).collect();
+                let mean = edges.iter().sum::<f64>() / edges.len() as f64;
+                let sigma = (edges.iter().map(|e| (e - mean).powi(2)).sum::<f64>() / edges.len() as f64).sqrt();
+                // Facts 4: the medium's share of a DVD's jitter is 3-4 % of T, grain included.
+                assert!((0.013..0.03).contains(&sigma), "layer {layer}: {sigma}");
+            }
+        }
+    }
+}

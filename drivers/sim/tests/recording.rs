@@ -84,6 +84,39 @@ fn jitter_and_beta_against_power_have_the_textbook_shape() {
 }
 
 #[test]
+fn a_blank_groove_has_the_noise_of_a_real_medium() {
+    let medium = medium();
+    let mut rig = SimRig::blank(medium.clone(), 8).unwrap();
+    let mut silent = Silent;
+    let mut session = Session::open(rig.bench(), &medium, Options::default(), &mut silent).unwrap();
+    session.go_to_layer(0).unwrap();
+    let samples = capture(&mut session, Address(medium.layers[0].layout.data.first + 64), 8);
+    let (rate, clock) = (4.0 * f64::from(medium.channel_clock.0), f64::from(medium.channel_clock.0));
+    let level = samples.iter().map(|&s| f64::from(s) - 64.0).sum::<f64>() / samples.len() as f64;
+    // Noise in 30 kHz at the frequency of 11T marks and spaces, mean over the capture.
+    let length = (rate / 30e3) as usize;
+    let step = 2.0 * core::f64::consts::PI * clock / 22.0 / rate;
+    let powers: Vec<f64> = samples
+        .chunks_exact(length)
+        .map(|chunk| {
+            let (mut c, mut s) = (0.0, 0.0);
+            for (i, &x) in chunk.iter().enumerate() {
+                let (x, phase) = (f64::from(x) - 64.0 - level, step * i as f64);
+                c += x * phase.cos();
+                s += x * phase.sin();
+            }
+            2.0 * (c * c + s * s) / (length * length) as f64
+        })
+        .collect();
+    let noise = powers.iter().sum::<f64>() / powers.len() as f64;
+    // A square wave of modulation 0.65: its fundamental has 2/pi of that as amplitude.
+    let carrier = (2.0 / core::f64::consts::PI * 0.65 * level).powi(2) / 2.0;
+    let ratio = 10.0 * (carrier / noise).log10();
+    // Facts 4: carrier-to-noise ratio of media 50-55 dB in 30 kHz.
+    assert!((50.0..56.0).contains(&ratio), "{ratio} dB");
+}
+
+#[test]
 fn files_on_both_layers_come_back_and_a_place_is_recorded_once() {
     let medium = medium();
     let (a, b) = (noise(300_000), noise(10_000));
