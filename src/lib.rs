@@ -59,7 +59,10 @@
 #![cfg_attr(not(feature = "std"), no_std)]
 
 pub mod hal;
+pub mod wire;
 
+#[cfg(feature = "conformance")]
+pub mod conformance;
 #[cfg(feature = "std")]
 pub mod format;
 #[cfg(feature = "std")]

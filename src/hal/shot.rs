@@ -7,7 +7,7 @@ use super::units::{Hertz, Nanojoules, Picoseconds};
 
 /// A shot, as numbered by the bench; never used again after a restart of either side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub struct ShotId(pub u32);
+pub struct ShotId(pub u64);
 
 /// Where the channel clock of a shot comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -90,7 +90,7 @@ pub struct World {
     pub head: (f64, f64),
     pub shots: VecDeque<Shot>,
     pub ended: Vec<(ShotId, Outcome)>,
-    pub next_id: u32,
+    pub next_id: u64,
     pub peak: Microwatts,
     pub capture: Option<Capture>,
     pub gaps: u32,

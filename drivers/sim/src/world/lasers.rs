@@ -123,7 +123,7 @@ pub(crate) struct Lasers {
     pub(crate) strategy: Option<WriteStrategy>,
     pub(crate) shots: VecDeque<Shot>,
     pub(crate) trips: LaserStatus,
-    next_id: u32,
+    next_id: u64,
     next_nonce: u64,
 }
 

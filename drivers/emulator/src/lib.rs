@@ -1,0 +1,1 @@
+//! The simulated bench behind a real link.

@@ -1,0 +1,1 @@
+//! The promises of the contract, one named check each.
