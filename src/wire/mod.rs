@@ -3,6 +3,8 @@
 mod codec;
 mod frame;
 #[cfg(feature = "std")]
+pub mod host;
+#[cfg(feature = "std")]
 mod pipe;
 mod reply;
 mod request;
@@ -13,6 +15,8 @@ pub use frame::{
     CONTROL_MAX, Decoder, Frame, FrameError, HEADER, Header, OVERHEAD, SAMPLES_MAX, SAMPLES_PER_FRAME, VERSION,
     buffer_for, build, encoded_max, parse,
 };
+#[cfg(feature = "std")]
+pub use host::{OpenError, OpenOptions, Remote};
 #[cfg(feature = "std")]
 pub use pipe::{Bypass, Clock, Pipe, PipeError};
 pub use reply::{Abilities, BUSY, REFUSED, REPLY, Refusal, Reply, SAMPLES, Welcome};
