@@ -32,6 +32,12 @@ impl State {
         self.proof_age().is_some_and(|age| age <= u64::from(lease))
     }
 
+    /// The number that the next request must have; `None` without a session, or
+    /// behind its last request.
+    pub fn next_sequence(&self) -> Option<u32> {
+        self.session.as_ref()?.sequence.checked_add(1)
+    }
+
     pub(super) fn hello(&mut self, nonce: u64, ends: u64, limits: &Limits<'_>, effects: &mut Effects) -> Verdict {
         let id = joined(self.boot, self.sessions);
         if let Some(session) = &self.session {

@@ -6,6 +6,7 @@ use crate::hal::{
     Millivolts, MillivoltsPerSecond, Name, Nanojoules, Nanometres, Part, Picoseconds, Polarity, ShotClock, ShotId,
     ShotPlan, ShotSpot, Source, TrackingMethod, Trigger, WriteStrategy,
 };
+pub use crate::safety::Class;
 
 /// The first bytes of a greeting.
 pub const MAGIC: [u8; 4] = *b"DHAL";
@@ -15,19 +16,6 @@ pub const RUNS_PER_FRAME: usize = 1200;
 
 /// The index that asks for what holds for a part as a whole.
 pub const WHOLE: u8 = 0xFF;
-
-/// What may be done with a request whose reply doesn't come. Within a session it
-/// is sent again under its own number, whatever its class: the device knows the
-/// number. The class says what may be asked again under a new one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Class {
-    /// Changes nothing: may be asked again at will.
-    Read,
-    /// Absolute: asked twice it does the same.
-    Set,
-    /// Happens at most once: never asked again.
-    Shot,
-}
 
 macro_rules! kinds {
     ($($(#[$doc:meta])* $name:ident = $number:literal, $class:ident;)+) => {
