@@ -52,6 +52,8 @@ pub struct Device<const SAMPLES: usize, const ROOM: usize> {
     inputs: Inputs,
     /// What a part failed to do and has to do yet.
     owed: Effects,
+    /// The holder is gone by another clock than this device's.
+    abandoned: bool,
 }
 
 /// For a microcontroller: 0.9 KiB of buffers.
@@ -74,6 +76,7 @@ impl<const SAMPLES: usize, const ROOM: usize> Device<SAMPLES, ROOM> {
             owner: Name::default(),
             inputs: Inputs::empty(),
             owed: Effects::empty(),
+            abandoned: false,
         }
     }
 
@@ -115,6 +118,24 @@ impl<const SAMPLES: usize, const ROOM: usize> Device<SAMPLES, ROOM> {
             }
         }
         filled
+    }
+
+    /// The link is gone: ends the session, and makes safe.
+    pub fn unplug(&mut self, bench: &mut Bench<'_>, now: Now<'_>) {
+        let at = now();
+        if let Some(session) = self.state.session() {
+            let _ended = self.ask(Event::Bye { session }, bench, at);
+        }
+        let _off = self.ask(Event::Off, bench, at);
+        self.output = Output::new();
+        self.decoder = Decoder::new();
+    }
+
+    /// Where time passes by the host's requests only, a host that is gone stops
+    /// it, and with it its own lease. With `true`, the next greeting of another
+    /// host lets the lease run out first.
+    pub const fn set_abandoned(&mut self, abandoned: bool) {
+        self.abandoned = abandoned;
     }
 
     /// Whether nothing is waiting to be sent.
@@ -200,6 +221,10 @@ impl<const SAMPLES: usize, const ROOM: usize> Device<SAMPLES, ROOM> {
             }
             Some(Kind::Hello) => {
                 if let Ok(Request::Hello { nonce, ends, owner, .. }) = Request::decode(Kind::Hello, frame.payload) {
+                    if self.abandoned {
+                        self.abandoned = false;
+                        self.lapse(bench, now);
+                    }
                     self.greet(nonce, ends, owner, bench, now());
                 }
                 return;
@@ -247,6 +272,19 @@ impl<const SAMPLES: usize, const ROOM: usize> Device<SAMPLES, ROOM> {
                     Err(error) => refuse(Refusal::Failed(error)),
                 };
                 self.output.keep(session, sequence, &reply);
+            }
+        }
+    }
+
+    /// Lets the hold lease run out.
+    fn lapse(&mut self, bench: &mut Bench<'_>, now: Now<'_>) {
+        let end = now().saturating_add(self.config.safety.hold_lease.into());
+        while self.state.session().is_some() && now() <= end {
+            let before = now();
+            bench.delay.delay_us(self.config.safety.poll.max(1));
+            self.watch(bench, now());
+            if now() == before {
+                break;
             }
         }
     }
