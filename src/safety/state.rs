@@ -232,6 +232,9 @@ impl State {
             Event::SetPower { source, power } => self.set_power(source, power, limits),
             Event::Load { source, peak, bias } => self.load(source, peak, bias, limits),
             Event::Begin { plan } => self.begin(plan, limits),
+            Event::Feed { source, .. } if usize::from(source.0) >= limits.lasers.sources.len() => {
+                self.error(Part::Laser, ErrorKind::InvalidArgument)
+            }
             Event::Feed { shot, source, bits } => self.feed(shot, source, bits, false),
             Event::Fed { shot, source, bits } => self.feed(shot, source, bits, true),
             Event::Arm { shot } => self.arm(shot, limits),
