@@ -14,7 +14,6 @@ use crate::hal::{
     MillivoltsPerSecond, Nanojoules, Outcome, ShotClock, ShotId, ShotPlan, Source, SourceSpec, SupplySpec, Trigger,
 };
 use std::collections::HashSet;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::string::String;
 use std::time::Instant;
 use std::vec::Vec;
@@ -32,10 +31,10 @@ struct World {
 }
 
 const ONE: World = World {
-    name: "one shot at a time, electrode, noise, all kinds of trips",
+    name: "one shot at a time, noise, all kinds of trips",
     queue: 1,
     emission_delay: 1,
-    electrode: true,
+    electrode: false,
     bad_frames: true,
     inputs: &[Inputs::empty(), Inputs::INTERLOCK_OPEN, Inputs::FOCUS_LOST, Inputs::MONITOR_FAULT],
 };
@@ -47,6 +46,15 @@ const TWO: World = World {
     electrode: false,
     bad_frames: false,
     inputs: &[Inputs::empty(), Inputs::INTERLOCK_OPEN],
+};
+
+const NONE: World = World {
+    name: "no shots, electrode, all kinds of trips",
+    queue: 0,
+    emission_delay: 0,
+    electrode: true,
+    bad_frames: true,
+    inputs: ONE.inputs,
 };
 
 /// A rule left out, or turned around.
@@ -103,8 +111,11 @@ fn drive(mutant: Mutant, state: &mut State, now: u64, mut event: Event<'_>, limi
     match (mutant, &mut event) {
         (Mutant::InterlockIsIgnored, Event::Inputs(inputs)) => inputs.remove(Inputs::INTERLOCK_OPEN),
         (Mutant::FocusIsIgnored, Event::Inputs(inputs)) => inputs.remove(Inputs::FOCUS_LOST),
-        (Mutant::LeaseFromArrival, Event::Request { stamp, .. }) if *stamp < now && *stamp + 2 >= now => *stamp = now,
-        (Mutant::TimeOnlyAtTicks, event) if !matches!(event, Event::Tick | Event::Hello { .. }) => time = before.now,
+        (Mutant::TimeOnlyAtTicks, event)
+            if !matches!(event, Event::Tick | Event::Hello { .. } | Event::Request { .. }) =>
+        {
+            time = before.now;
+        }
         (Mutant::SessionIsTaken, Event::Hello { ends, .. }) => *ends = before.session().unwrap_or(0),
         (Mutant::SilenceIsDone, Event::Observed { outcome, .. }) if *outcome == Outcome::Unknown => {
             *outcome = Outcome::Done;
@@ -130,6 +141,11 @@ fn drive(mutant: Mutant, state: &mut State, now: u64, mut event: Event<'_>, limi
                 new.held = old.held;
             }
         }
+        (Mutant::LeaseFromArrival, Event::Request { .. }, Verdict::Execute) => {
+            if let Some(session) = &mut state.session {
+                session.proof = now;
+            }
+        }
         (Mutant::SessionIsRevived, Event::Hello { .. }, Verdict::Welcome { .. }) if before.sessions > 0 => {
             state.sessions = before.sessions;
             step.verdict = Verdict::Welcome { session: super::state::joined(state.boot, state.sessions) };
@@ -149,10 +165,9 @@ fn key(state: &State, ghost: &Ghost) -> u128 {
     let age = |then: u64, most: u64| (state.now - then).min(most) as u8;
     let mut bytes: Vec<u8> = Vec::with_capacity(48);
     if let Some(s) = &state.session {
-        bytes.extend([u8::from(s.held), u8::from(s.lapsed), age(s.start, 6), s.sequence.min(1) as u8]);
-        bytes.push(if s.held { age(s.proof, 6) } else { 0 });
+        bytes.extend([u8::from(s.held), u8::from(s.lapsed), age(s.start, 4)]);
+        bytes.push(if s.held { age(s.proof, 5) } else { 0 });
     }
-    bytes.push(state.sessions.min(2) as u8);
     let mut shots: Vec<_> = state.shots.iter().flatten().collect();
     shots.sort_by_key(|s| s.number);
     for shot in shots {
@@ -174,13 +189,14 @@ fn key(state: &State, ghost: &Ghost) -> u128 {
     let lease = others.is_empty() && trips == LaserStatus::TRIPPED | LaserStatus::TRIP_LEASE;
     let monitor = trips.contains(LaserStatus::TRIP_MONITOR);
     bytes.push(0xf0 | u8::from(!trips.is_empty()) | u8::from(lease) << 1 | u8::from(monitor) << 2);
-    let noise = if state.bad > 0 { age(state.bad_since, 2) } else { 3 };
-    bytes.extend([state.constant[0] as u8, state.inputs.bits(), u8::from(state.driven), state.bad.min(2) as u8, noise]);
-    bytes.push(ghost.bits());
-    let (mut low, mut high) = (DefaultHasher::new(), DefaultHasher::new());
-    bytes.hash(&mut low);
-    (1u8, &bytes).hash(&mut high);
-    u128::from(low.finish()) | u128::from(high.finish()) << 64
+    let bad = if age(state.bad_since, 2) < 2 { state.bad.min(2) as u8 } else { 0 };
+    let noise = if bad > 0 { age(state.bad_since, 2) } else { 2 };
+    bytes.extend([state.constant[0] as u8, state.inputs.bits(), u8::from(state.driven), bad, noise]);
+    bytes.extend(ghost.key(state.now));
+    // FNV-1a, 128 bits: two of ten million keys meet once in 10^24 runs.
+    bytes.iter().fold(0x6c62_272e_07bb_0142_62b8_2175_6295_c58d, |hash: u128, &byte| {
+        (hash ^ u128::from(byte)).wrapping_mul(0x0000_0000_0100_0000_0000_0000_0000_013b)
+    })
 }
 
 /// All events that could make a difference in this state at `now`.
@@ -320,22 +336,30 @@ fn explore(world: &World, mutant: Mutant) -> Result<(usize, u64), String> {
     Ok((seen.len(), transitions))
 }
 
+fn explore_whole(world: &World) {
+    let start = Instant::now();
+    let (states, transitions) = explore(world, Mutant::None).unwrap();
+    let seconds = start.elapsed().as_secs_f32();
+    println!("{}: {states} states, {transitions} transitions, {seconds:.1} s", world.name);
+    assert!(states > 1_000, "the world has shrunk: {states}");
+}
+
 #[test]
-fn no_path_leads_to_forbidden_light() {
-    for world in [ONE, TWO] {
-        let start = Instant::now();
-        let (states, transitions) = explore(&world, Mutant::None).unwrap();
-        let seconds = start.elapsed().as_secs_f32();
-        println!("{}: {states} states, {transitions} transitions, {seconds:.1} s", world.name);
-        assert!(states > 10_000, "the world has shrunk: {states}");
-    }
+fn no_path_of_one_shot_leads_to_forbidden_light() {
+    explore_whole(&ONE);
+    explore_whole(&NONE);
+}
+
+#[test]
+fn no_path_of_two_shots_leads_to_forbidden_light() {
+    explore_whole(&TWO);
 }
 
 #[test]
 fn every_rule_that_is_left_out_is_missed() {
     for mutant in MUTANTS {
         let start = Instant::now();
-        match explore(&ONE, mutant).and_then(|_| explore(&TWO, mutant)) {
+        match explore(&ONE, mutant) {
             Ok(_) => panic!("{mutant:?} is not found"),
             Err(what) => println!("{mutant:?}: {what} ({:.1} s)", start.elapsed().as_secs_f32()),
         }
