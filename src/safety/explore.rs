@@ -106,6 +106,9 @@ pub(super) fn now_plan() -> ShotPlan {
 
 /// One step of the core with a rule left out.
 fn drive(mutant: Mutant, state: &mut State, now: u64, mut event: Event<'_>, limits: &Limits<'_>) -> Step {
+    if mutant == Mutant::None {
+        return state.apply(now, event, limits);
+    }
     let before = state.clone();
     let mut time = now;
     match (mutant, &mut event) {
@@ -193,9 +196,11 @@ fn key(state: &State, ghost: &Ghost) -> u128 {
     let noise = if bad > 0 { age(state.bad_since, 2) } else { 2 };
     bytes.extend([state.constant[0] as u8, state.inputs.bits(), u8::from(state.driven), bad, noise]);
     bytes.extend(ghost.key(state.now));
-    // FNV-1a, 128 bits: two of ten million keys meet once in 10^24 runs.
-    bytes.iter().fold(0x6c62_272e_07bb_0142_62b8_2175_6295_c58d, |hash: u128, &byte| {
-        (hash ^ u128::from(byte)).wrapping_mul(0x0000_0000_0100_0000_0000_0000_0000_013b)
+    // 128 bits: among ten million keys two meet once in 10^24 runs.
+    bytes.chunks(8).fold(0x6c62_272e_07bb_0142_62b8_2175_6295_c58d, |hash: u128, chunk| {
+        let word = chunk.iter().fold(1, |word, &byte| word << 8 | u128::from(byte));
+        let hash = (hash ^ word).wrapping_mul(0xda94_2042_e4dd_58b5_94d0_49bb_1331_11eb);
+        hash ^ hash >> 64
     })
 }
 
@@ -306,14 +311,16 @@ fn explore(world: &World, mutant: Mutant) -> Result<(usize, u64), String> {
     // Far enough from zero for every stamp.
     let _quiet = first.apply(100, Event::Tick, &limits);
     let mut seen = HashSet::new();
+    let (mut state, mut ghost) = (first.clone(), Ghost::new());
     let mut edge = Vec::from([(first, Ghost::new())]);
     let (mut transitions, mut depth) = (0, 0);
     while !edge.is_empty() {
         let mut beyond = Vec::new();
-        for (state, ghost) in &edge {
-            for now in [state.now, state.now + 1] {
-                for event in events(state, ghost, now, world, &plans) {
-                    let (mut state, mut ghost) = (state.clone(), ghost.clone());
+        for (from, known) in &edge {
+            for now in [from.now, from.now + 1] {
+                for event in events(from, known, now, world, &plans) {
+                    state.clone_from(from);
+                    ghost.clone_from(known);
                     let wrong = |e| format!("{e}: {event:?} after {depth} steps");
                     if let Event::Begin { .. } = event {
                         let (peak, bias) = (Microwatts(2), Microwatts(1));
@@ -325,7 +332,7 @@ fn explore(world: &World, mutant: Mutant) -> Result<(usize, u64), String> {
                     transitions += 1;
                     ghost.follow(now, event, step, &state, &limits).map_err(wrong)?;
                     if seen.insert(key(&state, &ghost)) {
-                        beyond.push((state, ghost));
+                        beyond.push((state.clone(), ghost.clone()));
                     }
                 }
             }

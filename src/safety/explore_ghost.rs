@@ -33,7 +33,7 @@ pub(super) struct Known {
 }
 
 /// The bench as its events tell.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Ghost {
     pub(super) session: Option<u64>,
     pub(super) nonce: u64,
@@ -52,6 +52,22 @@ pub(super) struct Ghost {
 
 /// The longest that a shot may emit in the small world, in ticks.
 pub(super) const LIGHT_MAX: u64 = 3;
+
+impl Clone for Ghost {
+    fn clone(&self) -> Self {
+        let mut ghost = Self::new();
+        ghost.clone_from(self);
+        ghost
+    }
+
+    /// Most of them are thrown away: the lists stay where they are.
+    fn clone_from(&mut self, from: &Self) {
+        let (mut tokens, mut shots) = (core::mem::take(&mut self.tokens), core::mem::take(&mut self.shots));
+        tokens.clone_from(&from.tokens);
+        shots.clone_from(&from.shots);
+        *self = Self { tokens, shots, ..*from };
+    }
+}
 
 fn ensure(holds: bool, what: &str) -> Result<(), String> {
     if holds { Ok(()) } else { Err(String::from(what)) }

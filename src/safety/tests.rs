@@ -154,6 +154,60 @@ fn second() -> ShotPlan {
 }
 
 #[test]
+fn one_host_holds_the_bench() {
+    let mut bench = Bench::new();
+    let (held, start) = (bench.state.session().unwrap(), bench.now);
+    bench.wait(1_000);
+    assert_eq!(bench.tell(Event::Hello { nonce: 1, ends: 0 }), Verdict::Drop, "the Hello that made it, late");
+    for ends in [0, held - 1, held + 1] {
+        assert_eq!(bench.tell(Event::Hello { nonce: 2, ends }), Verdict::Busy { since: start });
+    }
+    assert!(bench.effects.is_empty());
+    let welcome = bench.tell(Event::Hello { nonce: 3, ends: held });
+    assert_eq!((welcome, bench.effects), (Verdict::Welcome { session: held + 1 }, Effects::all()));
+    assert_eq!(bench.tell(Event::Hello { nonce: 3, ends: held }), welcome, "the welcome was lost");
+    assert!(bench.effects.is_empty());
+    let again = bench.tell(Event::Hello { nonce: 4, ends: 0 });
+    assert_eq!(again, Verdict::Welcome { session: held + 2 }, "an offer binds nobody");
+    // Challenges of before the session prove nothing.
+    bench.sequence = 0;
+    assert_eq!(bench.request(1, Class::Read), Verdict::Refuse(Refusal::Stale { age_us: 1 }));
+    assert_eq!(bench.tell(Event::Bye { session: held }), Verdict::Refuse(Refusal::NoSession));
+    assert_eq!(bench.tell(Event::Bye { session: held + 2 }), Verdict::Allowed);
+    assert_eq!((bench.effects, bench.state.session()), (Effects::all(), None));
+    let light = bench.power(0, 1);
+    assert_eq!(bench.refused(light), Some(ErrorKind::WrongState), "nobody holds it");
+}
+
+#[test]
+fn a_new_session_keeps_trips_and_forgets_the_rest() {
+    let mut bench = Bench::new();
+    let shot = bench.fired(&second());
+    let second_shot = bench.begin(&second());
+    bench.feed(second_shot);
+    let fire = bench.arm(second_shot);
+    bench.tell(Event::Inputs(Inputs::FOCUS_LOST));
+    bench.tell(Event::Inputs(Inputs::empty()));
+    bench.hello(2);
+    bench.live();
+    assert!(bench.has(LaserStatus::TRIPPED | LaserStatus::TRIP_FOCUS));
+    assert_eq!(bench.refused(fire), Some(ErrorKind::Tripped));
+    assert_eq!(bench.tell(Event::ClearTrip), Verdict::Allowed);
+    assert_eq!(bench.refused(fire), Some(ErrorKind::StaleToken));
+    assert_eq!(bench.tell(Event::OutcomeOf { shot }), Verdict::Ask);
+    assert_eq!(bench.tell(Event::OutcomeOf { shot: second_shot }), Verdict::Outcome(Outcome::NotDone));
+    let plan = second();
+    assert_eq!(bench.refused(Event::Begin { plan: &plan }), Some(ErrorKind::InvalidArgument), "nothing is loaded");
+    let third = bench.begin(&plan);
+    bench.feed(third);
+    assert_eq!(bench.refused(Event::Arm { shot: third }), Some(ErrorKind::Busy), "the first isn't settled");
+    bench.observe(shot, Outcome::Aborted { at: 9, cause: AbortCause::Off });
+    let told = Outcome::Aborted { at: 9, cause: AbortCause::Focus };
+    assert_eq!(bench.tell(Event::OutcomeOf { shot }), Verdict::Outcome(told));
+    bench.arm(third);
+}
+
+#[test]
 fn powers_stop_at_their_limits() {
     let mut bench = Bench::new();
     for (power, kind) in [(1_200, None), (1_201, Some(ErrorKind::OutOfRange)), (u32::MAX, Some(ErrorKind::OutOfRange))]
