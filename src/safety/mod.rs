@@ -74,6 +74,8 @@ mod shots;
 mod state;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_bench;
 
 pub use event::{Class, Config, Effects, Event, Inputs, Limits, Refusal, Step, Verdict};
 pub use state::State;
