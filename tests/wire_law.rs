@@ -43,7 +43,16 @@ fn pick<T: Copy>(rng: &mut ChaCha8Rng, values: &[T]) -> T {
 }
 
 fn trigger(rng: &mut ChaCha8Rng) -> Trigger {
-    pick(rng, &[Trigger::Now, Trigger::Now, Trigger::Index, Trigger::Address(Address(0x3_0010)), Trigger::Address(Address(1))])
+    pick(
+        rng,
+        &[
+            Trigger::Now,
+            Trigger::Now,
+            Trigger::Index,
+            Trigger::Address(Address(0x3_0010)),
+            Trigger::Address(Address(1)),
+        ],
+    )
 }
 
 fn source(rng: &mut ChaCha8Rng) -> Source {

@@ -324,7 +324,7 @@ fn explore(world: &World, mutant: Mutant) -> Result<(usize, u64), String> {
                     let wrong = |e| format!("{e}: {event:?} after {depth} steps");
                     if let Event::Begin { .. } = event {
                         let (peak, bias) = (Microwatts(2), Microwatts(1));
-                        let load = Event::Load { source: Source(0), peak, bias };
+                        let load = Event::Loaded { source: Source(0), peak, bias };
                         let step = drive(mutant, &mut state, now, load, &limits);
                         ghost.follow(now, load, step, &state, &limits).map_err(wrong)?;
                     }

@@ -100,7 +100,7 @@ impl Bench {
 
     pub(super) fn load(&mut self, source: u8, peak: u32) {
         let (peak, bias) = (Microwatts(peak), Microwatts(700));
-        assert_eq!(self.tell(Event::Load { source: Source(source), peak, bias }), Verdict::Allowed);
+        assert_eq!(self.tell(Event::Loaded { source: Source(source), peak, bias }), Verdict::Allowed);
     }
 
     pub(super) fn begin(&mut self, plan: &ShotPlan) -> ShotId {

@@ -195,7 +195,9 @@ fn the_laser_goes_dark_when_its_host_is_killed() {
         }
         for (end, (silence, wall)) in ENDS.iter().zip(worst) {
             let (device, wall) = (silence as f64 * 1e-3, wall.as_secs_f64() * 1e3);
-            println!("{end:?}: dark {device:.1} ms after the last byte at most (bench's clock); {wall:.0} ms wall time");
+            println!(
+                "{end:?}: dark {device:.1} ms after the last byte at most (bench's clock); {wall:.0} ms wall time"
+            );
         }
         println!("{done} hosts ended, {slow} more lost their light before");
         drop(stop);
