@@ -2,6 +2,8 @@
 
 #[cfg(feature = "std")]
 mod pipe;
+#[cfg(feature = "std")]
+pub mod wrappers;
 
 #[cfg(feature = "std")]
 pub use pipe::{Bypass, Clock, Pipe, PipeError};
