@@ -1,9 +1,9 @@
 //! A link that fails on purpose.
 
+use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::random::Random;
 use crate::wire::{Bypass, Pipe, PipeError};
