@@ -30,6 +30,8 @@ struct Log<W: io::Write> {
     out: Option<W>,
     lines: Writer,
     last: Duration,
+    /// Reads without bytes that aren't written down yet.
+    silent: u64,
     broken: Option<io::Error>,
 }
 
@@ -37,7 +39,7 @@ impl<P: Pipe, W: io::Write + Send> Recorded<P, W> {
     /// Records what passes through `pipe` to `log`.
     pub fn new(pipe: P, log: W) -> Self {
         let (lines, header) = Writer::header();
-        let mut log = Log { out: Some(log), lines, last: Duration::ZERO, broken: None };
+        let mut log = Log { out: Some(log), lines, last: Duration::ZERO, silent: 0, broken: None };
         log.put(|_| header);
         Self { pipe, log, bypassed: Arc::default(), over: false }
     }
@@ -53,7 +55,9 @@ impl<P: Pipe, W: io::Write + Send> Recorded<P, W> {
         Ok((self.pipe, out))
     }
 
+    /// Writes down what came before the event that is next.
     fn others(&mut self) {
+        self.log.told();
         let bypassed = core::mem::take(&mut *self.bypassed.lock().unwrap_or_else(PoisonError::into_inner));
         for bytes in bypassed {
             let time = self.log.last;
@@ -79,12 +83,12 @@ impl<P: Pipe, W: io::Write + Send> Recorded<P, W> {
 
 impl<P: Pipe, W: io::Write + Send> Pipe for Recorded<P, W> {
     fn read(&mut self, buffer: &mut [u8], wait: Duration) -> Result<usize, PipeError> {
-        let start = self.pipe.now();
         let count = self.pipe.read(buffer, wait).map_err(|error| self.failed(true, error))?;
-        self.others();
-        // The system may wake us later than asked; a replay waits no longer than asked.
-        let time = self.log.at(self.pipe.now().min(start.saturating_add(wait)));
-        if count > 0 {
+        if count == 0 {
+            self.log.silent(self.pipe.now(), !buffer.is_empty());
+        } else {
+            self.others();
+            let time = self.log.at(self.pipe.now());
             self.log.put(|lines| lines.bytes(time, 'r', &buffer[..count]));
         }
         Ok(count)
@@ -125,6 +129,18 @@ impl<W: io::Write> Log<W> {
         self.last
     }
 
+    fn silent(&mut self, time: Duration, counts: bool) {
+        self.at(time);
+        self.silent += u64::from(counts);
+    }
+
+    fn told(&mut self) {
+        let (time, reads) = (self.last, core::mem::take(&mut self.silent));
+        if reads > 0 {
+            self.put(|lines| lines.silent(time, reads));
+        }
+    }
+
     fn put<'a>(&'a mut self, line: impl FnOnce(&'a mut Writer) -> &'a str) {
         if let (Some(out), None) = (&mut self.out, &self.broken) {
             self.broken = out.write_all(line(&mut self.lines).as_bytes()).err();
@@ -132,6 +148,7 @@ impl<W: io::Write> Log<W> {
     }
 
     fn end(&mut self, time: Duration) -> io::Result<W> {
+        self.told();
         let time = self.at(time);
         self.put(|lines| lines.end(time));
         let out = self.out.take();

@@ -6,6 +6,7 @@
 //! ```text
 //! disc-hal-pipe 1
 //! 1204000 w 0003112200 1f0e33a1
+//! 3900000 s 2 77ab01e0
 //! 4100000 r 00020700 9a01c2d4
 //! 4200000 b 0001ff00 07c1d2ee
 //! 9000000 w - 51a0b7c3
@@ -14,7 +15,8 @@
 //! ```
 //!
 //! - Time of the pipe in nanoseconds, never falling.
-//! - `r` read, `w` written (`-`: no room), `b` written through the bypass (told for
+//! - `r` read, `s` so many silent reads (nothing came) up to this time, `w` written
+//!   (`-`: no room), `b` written through the bypass (told for
 //!   the reader; its time is that of the next event), `x` an error of a read or a
 //!   write with its kind and words, `end` once, last.
 //! - The last field of every line but the first is the CRC-32C of all bytes of the
@@ -74,6 +76,7 @@ pub(super) struct Event {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum What {
     Read(Vec<u8>),
+    Silent(u64),
     Written(Vec<u8>),
     Bypassed(Vec<u8>),
     Failed { reading: bool, kind: Kind, words: String },
@@ -134,6 +137,13 @@ impl Writer {
             self.line.push(' ');
             start = self.check(start);
         }
+        &self.line
+    }
+
+    /// The line for reads in a row that brought nothing, the last at `time`.
+    pub(super) fn silent(&mut self, time: Duration, reads: u64) -> &str {
+        self.line = format!("{} s {reads} ", time.as_nanos());
+        self.check(0);
         &self.line
     }
 
@@ -241,6 +251,10 @@ fn what(text: &str) -> Result<What, &'static str> {
     match sign {
         "end" if rest.is_empty() => Ok(What::End),
         "r" => Ok(What::Read(unhex(rest)?)),
+        "s" => match rest.parse() {
+            Ok(reads) if reads > 0 => Ok(What::Silent(reads)),
+            _ => Err("not a number of reads"),
+        },
         "b" => Ok(What::Bypassed(unhex(rest)?)),
         "w" if rest == "-" => Ok(What::Written(Vec::new())),
         "w" => Ok(What::Written(unhex(rest)?)),

@@ -7,23 +7,27 @@ use std::io::BufRead;
 use super::recording::{Event, Kind, Reader, RecordingError, What};
 use crate::wire::{Bypass, Pipe, PipeError};
 
-/// A run doesn't repeat to the microsecond: bytes that came this little after a read
-/// has given up count as come.
-const SLACK: Duration = Duration::from_millis(2);
+/// A run that reads this often where the recorded one didn't is stuck.
+const EXTRA_READS: u32 = 10_000;
 
 /// Repeats a run that [`Recorded`](super::Recorded) has written down: gives the bytes
-/// that were read, when they were read, and checks every byte that is written.
+/// that were read, and checks every byte that is written.
 ///
-/// Time is virtual: it passes by the waits of reads and stands still otherwise; a
-/// write takes it to where the recorded write ended. The borders of writes don't
-/// matter, their bytes and their order among the reads do. On the first difference
-/// every call fails with [`PipeError::Replay`], which says where and what.
+/// Time is virtual: every call takes it to where the recorded call ended, so that a
+/// host finds its waits and time-outs as they were, whatever it is doing in between.
+/// The borders of writes don't matter, their bytes and their order among the reads
+/// do. A host may leave silent reads out or read more often: where the recorded run
+/// was about to write, nothing comes, and time passes by the wait.
 ///
-/// What goes through the bypass isn't checked: its place depends on other threads.
+/// On the first difference every call fails with [`PipeError::Replay`], which says
+/// where and what. What goes through the bypass isn't checked: its place depends on
+/// other threads.
 pub struct Replay<R> {
     events: Reader<R>,
     current: Option<Event>,
+    /// How much of the event is done: bytes, or silent reads.
     used: usize,
+    extra_reads: u32,
     now: Duration,
     dead: Option<String>,
     /// It failed as the recorded run did.
@@ -41,6 +45,7 @@ impl<R: BufRead> Replay<R> {
             events: Reader::open(recording)?,
             current: None,
             used: 0,
+            extra_reads: 0,
             now: Duration::ZERO,
             dead: None,
             over: false,
@@ -65,7 +70,7 @@ impl<R: BufRead> Replay<R> {
         if !self.over {
             self.alive()?;
         }
-        self.load()?;
+        self.load_past_silence()?;
         match self.current {
             Some(Event { what: What::End, .. }) => Ok(()),
             _ => Err(self.differs("", "the end of the run")),
@@ -76,6 +81,7 @@ impl<R: BufRead> Replay<R> {
     fn load(&mut self) -> Result<(), PipeError> {
         while matches!(&self.current, None | Some(Event { what: What::Bypassed(_), .. })) {
             self.used = 0;
+            self.extra_reads = 0;
             match self.events.next() {
                 Ok(event) => self.current = Some(event),
                 Err(error) => {
@@ -83,6 +89,15 @@ impl<R: BufRead> Replay<R> {
                     return Err(self.fail(error.to_string()));
                 }
             }
+        }
+        Ok(())
+    }
+
+    fn load_past_silence(&mut self) -> Result<(), PipeError> {
+        self.load()?;
+        while matches!(&self.current, Some(Event { what: What::Silent(_), .. })) {
+            self.current = None;
+            self.load()?;
         }
         Ok(())
     }
@@ -124,10 +139,8 @@ impl<R: BufRead + Send> Pipe for Replay<R> {
         }
         self.load()?;
         let Some(Event { time, what }) = &self.current else { return Ok(0) };
-        let end = self.now.saturating_add(wait);
-        let comes = *time <= end.saturating_add(SLACK);
         match what {
-            What::Read(bytes) if comes => {
+            What::Read(bytes) => {
                 let left = &bytes[self.used..];
                 let count = left.len().min(buffer.len());
                 buffer[..count].copy_from_slice(&left[..count]);
@@ -138,15 +151,29 @@ impl<R: BufRead + Send> Pipe for Replay<R> {
                 }
                 Ok(count)
             }
-            What::Failed { reading: true, kind, words } if comes => {
+            What::Silent(reads) => {
+                let left = reads - self.used as u64;
+                // Where each of them ended isn't recorded: evenly.
+                self.now += time.saturating_sub(self.now).div_f64(left as f64);
+                self.used += 1;
+                if left == 1 {
+                    self.now = self.now.max(*time);
+                    self.current = None;
+                }
+                Ok(0)
+            }
+            What::Failed { reading: true, kind, words } => {
                 self.now = self.now.max(*time);
                 let (kind, words) = (*kind, words.clone());
                 Err(self.ends(kind, words))
             }
-            What::End if self.now >= time.saturating_add(SLACK) => Err(self.differs("", "another read")),
-            // Before the recorded run has written more, nothing more can come.
+            What::End => Err(self.differs("", "another read")),
             _ => {
-                self.now = end;
+                self.extra_reads += 1;
+                if self.extra_reads > EXTRA_READS {
+                    return Err(self.differs("", "nothing but reads"));
+                }
+                self.now = self.now.saturating_add(wait);
                 Ok(0)
             }
         }
@@ -157,7 +184,7 @@ impl<R: BufRead + Send> Pipe for Replay<R> {
         if bytes.is_empty() {
             return Ok(0);
         }
-        self.load()?;
+        self.load_past_silence()?;
         let Some(Event { time, what }) = &self.current else { return Ok(0) };
         match what {
             What::Written(recorded) => {
@@ -200,6 +227,7 @@ impl<R: BufRead + Send> Pipe for Replay<R> {
 fn does(what: &What, used: usize) -> String {
     match what {
         What::Read(bytes) => format!(" a read of {} bytes", bytes.len() - used),
+        What::Silent(_) => " a read".into(),
         What::Written(_) => format!(" in byte {used} of a write"),
         What::Bypassed(_) => String::new(),
         What::Failed { reading: true, .. } => " a read that fails".into(),
