@@ -20,6 +20,7 @@
 //! | module | what it is | needs |
 //! |---|---|---|
 //! | [`hal`] | the contract between algorithms and testers | nothing: no std, no allocator |
+//! | [`safety`] | the device's state machine: arm, fire, lease, trip | nothing: no std, no allocator |
 //! | `media` | what a disc is: films, grooves, layout; medium files | `std` |
 //! | `format` | sectors, error correction, the recording code, and back | `std` |
 //! | `signal` | read chain, quality measures, named limits | `std` |
@@ -59,6 +60,7 @@
 #![cfg_attr(not(feature = "std"), no_std)]
 
 pub mod hal;
+pub mod safety;
 pub mod wire;
 
 #[cfg(feature = "conformance")]

@@ -1,9 +1,32 @@
 //! The protocol between a host and a bench: frames, messages, and both ends.
 
+mod codec;
+pub mod device;
+mod frame;
+#[cfg(feature = "std")]
+pub mod host;
+#[cfg(feature = "std")]
+mod loopback;
 #[cfg(feature = "std")]
 mod pipe;
+mod reply;
+mod request;
+mod spec;
 #[cfg(feature = "std")]
 pub mod wrappers;
 
+pub use codec::Malformed;
+pub use device::{Device, DeviceConfig, LargeDevice, SmallDevice};
+pub use frame::{
+    CONTROL_MAX, Decoder, Frame, FrameError, HEADER, Header, OVERHEAD, SAMPLES_MAX, SAMPLES_PER_FRAME, VERSION,
+    buffer_for, build, encoded_max, parse,
+};
+#[cfg(feature = "std")]
+pub use host::{OpenError, OpenOptions, Remote};
+#[cfg(feature = "std")]
+pub use loopback::Loopback;
 #[cfg(feature = "std")]
 pub use pipe::{Bypass, Clock, Pipe, PipeError};
+pub use reply::{Abilities, BUSY, REFUSED, REPLY, Refusal, Reply, SAMPLES, Welcome};
+pub use request::{Class, Kind, MAGIC, RUNS_PER_FRAME, Request, Runs, WHOLE};
+pub use spec::{RECORD, Record};

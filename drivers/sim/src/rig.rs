@@ -175,6 +175,12 @@ impl SimRig {
         self.world.lock().now()
     }
 
+    /// A clock that shows [`now`](Self::now) in microseconds, wherever the rig goes.
+    pub fn clock(&self) -> impl Fn() -> u64 + Send + Sync + 'static {
+        let world = self.world.clone();
+        move || world.lock().now() / 1_000_000
+    }
+
     /// Stores the disc if it has changed: whoever only reads must not put an old
     /// state in place of what somebody else recorded meanwhile.
     fn save(&mut self) -> Result<(), DiscFileError> {

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use super::{Faults, Faulty, Injected, Loopback, loopback};
+use super::{Faults, Faulty, Injected, LoopbackEnd, loopback};
 use crate::wire::{Bypass, Pipe, PipeError};
 
 /// A device that sends the same frames for ever, on a virtual clock: one a millisecond.
@@ -131,7 +131,7 @@ fn a_cut_is_for_good() {
     let clean = (0..2000).flat_map(frame).collect::<Vec<_>>();
     assert_eq!(got, clean[..got.len()], "all before the cut");
 
-    let (host, mut device): (Loopback, Loopback) = loopback();
+    let (host, mut device): (LoopbackEnd, LoopbackEnd) = loopback();
     let mut host = Faulty::new(host, 1, Faults::NONE);
     let bypass = host.bypass().unwrap();
     bypass.write(b"a");

@@ -10,7 +10,7 @@ use crate::wire::{Bypass, Clock, Pipe, PipeError};
 /// Two pipes joined to each other in memory, on the real clock: what is written to
 /// one is read from the other. When one is dropped, the other says that the device
 /// is gone, after the last byte.
-pub fn loopback() -> (Loopback, Loopback) {
+pub fn loopback() -> (LoopbackEnd, LoopbackEnd) {
     loopback_with_capacity(usize::MAX)
 }
 
@@ -19,19 +19,19 @@ pub fn loopback() -> (Loopback, Loopback) {
 ///
 /// # Panics
 /// For a capacity of 0.
-pub fn loopback_with_capacity(capacity: usize) -> (Loopback, Loopback) {
+pub fn loopback_with_capacity(capacity: usize) -> (LoopbackEnd, LoopbackEnd) {
     assert!(capacity > 0, "a loopback without room carries nothing");
     let there = Arc::new(Channel { capacity, state: Mutex::default(), change: Condvar::new() });
     let back = Arc::new(Channel { capacity, state: Mutex::default(), change: Condvar::new() });
     let clock = Clock::start();
-    let one = Loopback { input: Arc::clone(&back), output: Arc::clone(&there), clock };
-    let other = Loopback { input: there, output: back, clock };
+    let one = LoopbackEnd { input: Arc::clone(&back), output: Arc::clone(&there), clock };
+    let other = LoopbackEnd { input: there, output: back, clock };
     (one, other)
 }
 
 /// One end of [`loopback`].
 #[derive(Debug)]
-pub struct Loopback {
+pub struct LoopbackEnd {
     input: Arc<Channel>,
     output: Arc<Channel>,
     clock: Clock,
@@ -83,7 +83,7 @@ impl Channel {
     }
 }
 
-impl Pipe for Loopback {
+impl Pipe for LoopbackEnd {
     fn read(&mut self, buffer: &mut [u8], wait: Duration) -> Result<usize, PipeError> {
         if buffer.is_empty() {
             return Ok(0);
@@ -131,7 +131,7 @@ impl Pipe for Loopback {
     }
 }
 
-impl Drop for Loopback {
+impl Drop for LoopbackEnd {
     fn drop(&mut self) {
         self.input.close();
         self.output.close();

@@ -26,7 +26,7 @@ mod recording_tests;
 
 pub use baud::{Framing, WrongBaud, resample};
 pub use faulty::{Faults, Faulty, Injected};
-pub use loopback::{Loopback, loopback, loopback_with_capacity};
+pub use loopback::{LoopbackEnd, loopback, loopback_with_capacity};
 pub use recorded::Recorded;
 pub use recording::RecordingError;
 pub use replay::Replay;
