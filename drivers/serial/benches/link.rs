@@ -33,7 +33,7 @@ mod unix {
     use disc_hal_serial::SerialPipe;
 
     /// Rounds of each kind: round trips over pseudo-terminals have several modes.
-    const ROUNDS: usize = 40;
+    const ROUNDS: usize = 31;
     /// Round trips in a round.
     const TRIPS: u32 = 300;
     /// Bytes in a round.
