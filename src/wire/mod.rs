@@ -1,6 +1,8 @@
 //! The protocol between a host and a bench: frames, messages, and both ends.
 
 mod codec;
+#[cfg(feature = "std")]
+mod describe;
 mod frame;
 #[cfg(feature = "std")]
 mod pipe;
@@ -9,6 +11,8 @@ mod request;
 mod spec;
 
 pub use codec::Malformed;
+#[cfg(feature = "std")]
+pub use describe::describe;
 pub use frame::{
     CONTROL_MAX, Decoder, Frame, FrameError, HEADER, Header, OVERHEAD, SAMPLES_MAX, SAMPLES_PER_FRAME, VERSION,
     buffer_for, build, encoded_max, parse,
