@@ -46,9 +46,9 @@ fn of_frame(frame: &Frame<'_>) -> String {
             }
             Reply::decode(kind, frame.payload).map(|r| reply(&r, &mut fields)).ok()
         }
-        kind => Kind::new(kind)
-            .and_then(|kind| Request::decode(kind, frame.payload).ok())
-            .map(|r| request(&r, &mut fields)),
+        kind => {
+            Kind::new(kind).and_then(|kind| Request::decode(kind, frame.payload).ok()).map(|r| request(&r, &mut fields))
+        }
     };
     if known.is_none() {
         let what = if KindName(header.kind).known().is_some() { "malformed" } else { "unknown" };
