@@ -1,9 +1,10 @@
 //! Frames and messages, exhaustively where that is possible: damage, cuts, splits,
 //! noise, every header, every length of payload. The counts are printed
-//! (`cargo test --test wire_frames -- --nocapture`); the tests marked `ignore` do
-//! the same without sampling.
+//! (`cargo test --test wire_frames -- --nocapture`); tests marked `ignore` take minutes.
 
 mod wire_support;
+
+use std::ops::Range;
 
 use disc_hal::wire::{
     CONTROL_MAX, Decoder, Frame, FrameError, Header, Kind, OVERHEAD, REPLY, Reply, Request, SAMPLES, SAMPLES_MAX,
@@ -64,80 +65,81 @@ impl Damage {
             Some(false) => self.wrong += 1,
         }
     }
+
+    fn add(&mut self, other: Self) {
+        self.tried += other.tried;
+        self.refused += other.refused;
+        self.unharmed += other.unharmed;
+        self.wrong += other.wrong;
+    }
 }
 
-/// Flips one bit, and every pair of bits of which `take` wants the first, on the line.
-fn damage(frame: &Vector, mut take: impl FnMut(usize) -> bool) -> (Damage, Damage) {
+/// All ways to flip `weight` bits of a frame on the line, its zeros included.
+fn damage(frame: &Vector, weight: u32) -> Damage {
     let payload = frame.message.payload();
     let mut stream = vec![0];
     stream.extend(frame.line());
     stream.push(0);
     let bits = 8..(stream.len() - 1) * 8;
-    let (mut one, mut two) = (Damage::default(), Damage::default());
-    let mut decoder = Decoder::<CONTROL>::new();
-    for i in bits.clone() {
-        stream[i / 8] ^= 1 << (i % 8);
-        one.count(&mut decoder, &stream, frame, &payload);
-        if take(bits.len()) {
-            for j in i + 1..bits.end {
-                stream[j / 8] ^= 1 << (j % 8);
-                two.count(&mut decoder, &stream, frame, &payload);
-                stream[j / 8] ^= 1 << (j % 8);
-            }
-        }
-        stream[i / 8] ^= 1 << (i % 8);
+    let (mut damage, mut decoder) = (Damage::default(), Decoder::new());
+    flip(&mut stream, bits, weight, &mut |stream| damage.count(&mut decoder, stream, frame, &payload));
+    damage
+}
+
+fn flip(stream: &mut [u8], bits: Range<usize>, weight: u32, each: &mut impl FnMut(&[u8])) {
+    if weight == 0 {
+        return each(stream);
     }
-    (one, two)
+    for bit in bits.clone() {
+        stream[bit / 8] ^= 1 << (bit % 8);
+        flip(stream, bit + 1..bits.end, weight - 1, each);
+        stream[bit / 8] ^= 1 << (bit % 8);
+    }
 }
 
-/// Two threads: there are millions of pairs.
-fn damage_all(take: impl Fn(&mut Rng, usize) -> bool + Sync) -> (Damage, Damage) {
-    let frames = control();
+/// All frames, on two threads: there are millions of ways.
+fn damage_all(frames: &[Vector], weight: u32) -> Damage {
     let half = |parity: usize| {
-        let mut rng = Rng(parity as u64);
-        let (mut one, mut two) = (Damage::default(), Damage::default());
+        let mut sum = Damage::default();
         for frame in frames.iter().skip(parity).step_by(2) {
-            let (a, b) = damage(frame, |bits| take(&mut rng, bits));
-            for (sum, part) in [(&mut one, a), (&mut two, b)] {
-                sum.tried += part.tried;
-                sum.refused += part.refused;
-                sum.unharmed += part.unharmed;
-                sum.wrong += part.wrong;
-            }
-            assert_eq!(a.wrong + b.wrong, 0, "{}", frame.name);
+            let one = damage(frame, weight);
+            assert_eq!(one.wrong, 0, "{}: {one:?}", frame.name);
+            sum.add(one);
         }
-        (one, two)
+        sum
     };
-    let (a, b) = std::thread::scope(|s| {
+    let mut sum = Damage::default();
+    std::thread::scope(|s| {
         let other = s.spawn(|| half(1));
-        (half(0), other.join().unwrap())
+        sum.add(half(0));
+        sum.add(other.join().unwrap());
     });
-    let add = |x: Damage, y: Damage| Damage {
-        tried: x.tried + y.tried,
-        refused: x.refused + y.refused,
-        unharmed: x.unharmed + y.unharmed,
-        wrong: x.wrong + y.wrong,
-    };
-    (add(a.0, b.0), add(a.1, b.1))
+    println!("{weight} bits of {} frames: {sum:?}", frames.len());
+    sum
 }
 
-/// All single bits; all pairs in frames of up to 64 bytes on the line, and those of
-/// every 24th first bit in longer ones.
 #[test]
 fn one_or_two_damaged_bits_never_make_another_frame() {
-    let (one, two) = damage_all(|rng, bits| bits <= 64 * 8 || rng.below(24) == 0);
-    println!("{} frames; 1 bit: {one:?}; 2 bits (sampled in long frames): {two:?}", control().len());
-    assert_eq!(one.wrong + two.wrong, 0);
-    // Only in a delimiter can a flip leave the frame as it was, and only if no code follows.
-    assert_eq!(one.unharmed, 0);
+    let frames = control();
+    assert_eq!(damage_all(&frames, 1).wrong, 0);
+    assert_eq!(damage_all(&frames, 2).wrong, 0);
+}
+
+/// Three where they are few enough: in the shortest frames.
+#[test]
+fn three_damaged_bits_never_make_another_short_frame() {
+    let mut frames = control();
+    frames.retain(|v| ["off-from-anyone", "alive"].contains(&v.name.as_str()));
+    assert_eq!(frames.len(), 2);
+    assert_eq!(damage_all(&frames, 3).wrong, 0);
 }
 
 #[test]
-#[ignore = "minutes: every pair of bits of every control frame"]
-fn two_damaged_bits_never_make_another_frame_exhaustively() {
-    let (one, two) = damage_all(|_, _| true);
-    println!("{} frames; 1 bit: {one:?}; 2 bits, all: {two:?}", control().len());
-    assert_eq!(one.wrong + two.wrong, 0);
+#[ignore = "minutes: all 130 million ways"]
+fn four_damaged_bits_never_make_another_off() {
+    let mut frames = control();
+    frames.retain(|v| v.name == "off-from-anyone");
+    assert_eq!(damage_all(&frames, 4).wrong, 0);
 }
 
 /// A frame's own zeros protect its neighbours: one damaged bit never costs two frames.
@@ -250,7 +252,9 @@ fn any_bytes_are_frames_or_errors() {
     let start: Vec<Vec<u8>> = control().iter().map(Vector::line).collect();
     for round in 0..3_000_000 {
         let bytes = match round % 3 {
-            // Noise; noise of small codes, which COBS takes; a frame with some bytes changed.
+            // Noise without an end; noise; noise of small codes, which COBS takes; a
+            // frame with some bytes changed.
+            0 if round % 1_000 == 0 => rng.bytes(2 * CONTROL).iter().map(|b| b | 1).collect(),
             0 => {
                 let length = rng.below(80);
                 rng.bytes(length)
@@ -273,7 +277,8 @@ fn any_bytes_are_frames_or_errors() {
         while let Some(result) = decoder.next(&mut input) {
             let place = match result {
                 Ok(frame) => {
-                    let _any = Request::decode(Kind::Feed, frame.payload);
+                    let _any = Kind::new(frame.header.kind).map(|kind| Request::decode(kind, frame.payload).is_ok());
+                    let _any = Reply::decode(frame.header.kind, frame.payload).is_ok();
                     0
                 }
                 Err(FrameError::TooLong) => 1,
@@ -286,6 +291,19 @@ fn any_bytes_are_frames_or_errors() {
     }
     println!("3 000 000 inputs: frames, too long, too short, no COBS, wrong CRC: {counts:?}");
     assert!(counts.iter().all(|c| *c > 0), "{counts:?}");
+}
+
+/// Payloads of this length that are run lengths: of eight bits, and an even and an
+/// odd number of four.
+fn feeds(length: usize) -> Vec<Vec<u8>> {
+    let Some(bytes) = length.checked_sub(12) else { return Vec::new() };
+    let feed = |bits, count: usize| {
+        let mut payload = vec![0; length];
+        payload[9] = bits;
+        payload[10..12].copy_from_slice(&u16::try_from(count).unwrap().to_le_bytes());
+        payload
+    };
+    vec![feed(8, bytes), feed(4, 2 * bytes), feed(4, (2 * bytes).saturating_sub(1))]
 }
 
 /// All lengths of payload, for all kinds and several contents.
@@ -304,6 +322,8 @@ fn every_length_decodes_or_is_malformed() {
             let ones = [u8::MAX; CONTROL_MAX];
             let mut contents = vec![&zeros[..length], &ones[..length]];
             contents.extend(noise.chunks(CONTROL_MAX).map(|c| &c[..length]));
+            let feeds = feeds(length);
+            contents.extend(feeds.iter().map(Vec::as_slice));
             for payload in contents {
                 tried += 1;
                 if let Some(request) = Kind::new(kind)
@@ -321,9 +341,11 @@ fn every_length_decodes_or_is_malformed() {
             }
         }
         // One length for each kind, but for run lengths.
-        let is_feed = kind == Kind::Feed.number();
-        assert!(lengths.len() <= 1 || is_feed, "{kind:02x}: {lengths:?}");
-        assert!(!is_feed || lengths.first() == Some(&12), "{lengths:?}");
+        if kind == Kind::Feed.number() {
+            assert!(lengths.into_iter().eq(12..=CONTROL_MAX));
+        } else {
+            assert!(lengths.len() <= 1, "{kind:02x}: {lengths:?}");
+        }
     }
     println!("{tried} payloads of 256 kinds and 656 lengths: {taken:?} requests and replies");
 }
