@@ -51,7 +51,8 @@ fn of_frame(frame: &Frame<'_>) -> String {
         }
     };
     if known.is_none() {
-        let what = if KindName(header.kind).known().is_some() { "malformed" } else { "unknown" };
+        let is_known = KindName(header.kind).known().is_some() || matches!(header.kind, BUSY | REFUSED | SAMPLES);
+        let what = if is_known { "malformed" } else { "unknown" };
         fields.add(what, format_args!("{} bytes", frame.payload.len()));
     }
     let _never_fails = write!(line, " #{}", header.sequence);

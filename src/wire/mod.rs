@@ -1,4 +1,6 @@
 //! The protocol between a host and a bench: frames, messages, and both ends.
+//!
+//! What goes over the line, and what it means, is on a page of its own: [`protocol`].
 
 mod codec;
 #[cfg(feature = "std")]
@@ -6,6 +8,8 @@ mod describe;
 mod frame;
 #[cfg(feature = "std")]
 mod pipe;
+#[doc = include_str!("../../docs/protocol.md")]
+pub mod protocol {}
 mod reply;
 mod request;
 mod spec;

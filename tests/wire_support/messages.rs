@@ -18,34 +18,41 @@ const SESSION: u64 = 3 << 32 | 2;
 /// Shot of the vectors.
 const SHOT: ShotId = ShotId(3 << 32 | 7);
 
-struct List(Vec<Vector>);
+struct List {
+    all: Vec<Vector>,
+    /// Number of the last request.
+    sequence: u32,
+}
 
 impl List {
     fn add(&mut self, name: &str, message: Message, header: Header) {
         let header = Header { version: VERSION, kind: message.kind(), ..header };
-        self.0.push(Vector { name: name.to_owned(), header, message });
+        self.all.push(Vector { name: name.to_owned(), header, message });
     }
 
-    /// A message within the session, each with the next number.
-    fn push(&mut self, name: &str, message: Message) {
-        let count = u32::try_from(self.0.len()).unwrap();
-        let header =
-            Header { session: SESSION, sequence: count, stamp: 1_000_000 + u64::from(count), ..Header::default() };
-        self.add(name, message, header);
+    /// The header of a request, or of an answer to it: one comes in each millisecond.
+    fn header(&self, answers: u32) -> Header {
+        let stamp = 1_000_000 + 1_000 * u64::from(self.sequence - 1 + answers);
+        Header { session: SESSION, sequence: self.sequence, stamp, ..Header::default() }
     }
 
     fn ask(&mut self, name: &str, request: Request<'static>) {
-        self.push(name, Message::Request(request));
+        self.sequence += 1;
+        self.add(name, Message::Request(request), self.header(0));
+    }
+
+    fn send(&mut self, name: &str, message: Message) {
+        self.add(name, message, self.header(1));
     }
 
     fn answer(&mut self, name: &str, reply: Reply) {
-        self.push(name, Message::Reply(reply));
+        self.send(name, Message::Reply(reply));
     }
 }
 
 /// All of them, in the order of the file. New ones go to the end.
 pub fn vectors() -> Vec<Vector> {
-    let mut list = List(Vec::new());
+    let mut list = List { all: Vec::new(), sequence: 0 };
     greetings(&mut list);
     lasers(&mut list);
     shots(&mut list);
@@ -55,7 +62,7 @@ pub fn vectors() -> Vec<Vector> {
     refusals(&mut list);
     records(&mut list);
     extremes(&mut list);
-    list.0
+    list.all
 }
 
 fn greetings(list: &mut List) {
@@ -85,7 +92,7 @@ fn greetings(list: &mut List) {
     list.add("busy", Message::Reply(busy), Header { stamp: 1_061_234, ..Header::default() });
     list.add("off-from-anyone", Message::Request(Request::Off), Header::default());
     list.add("off-done", Message::Reply(Reply::Done(Kind::Off)), Header { stamp: 2, ..Header::default() });
-    list.ask("off", Request::Off);
+    list.add("off", Message::Request(Request::Off), Header { session: SESSION, stamp: 1_000_000, ..Header::default() });
     list.ask("alive", Request::Alive);
     list.answer("alive-done", Reply::Done(Kind::Alive));
     list.ask("bye", Request::Bye);
@@ -240,8 +247,8 @@ fn detector_and_spindle(list: &mut List) {
     list.ask("acquire", Request::Acquire { acquisition });
     list.answer("acquire-done", Reply::Done(Kind::Acquire));
     list.ask("samples", Request::Samples { max: 4_096 });
-    list.push("values", Message::Samples { first: 65_536, values: vec![0, 1, -1, i16::MAX, i16::MIN, 256] });
-    list.push("values-none", Message::Samples { first: 0, values: Vec::new() });
+    list.send("values", Message::Samples { first: 65_536, values: vec![0, 1, -1, i16::MAX, i16::MIN, 256] });
+    list.send("values-none", Message::Samples { first: 0, values: Vec::new() });
     let chunk = Chunk { first: 65_536, length: 3, gap: 0, last: false };
     list.answer("samples-sent", Reply::Samples { chunk });
     list.answer(

@@ -1,9 +1,10 @@
 //! Shared by the tests of the wire: messages of every kind, and the arithmetic of
 //! frames once more, written from the definitions and from nothing of the crate.
 // Each test file uses its part of it.
-#![allow(dead_code, unreachable_pub, missing_debug_implementations)]
+#![allow(dead_code, unused_imports, unreachable_pub, missing_debug_implementations)]
 
 mod messages;
+pub mod page;
 mod random;
 
 pub use messages::vectors;
