@@ -4,7 +4,7 @@
 
 mod wire_support;
 
-use std::ops::Range;
+use core::ops::Range;
 
 use disc_hal::wire::{
     CONTROL_MAX, Decoder, Frame, FrameError, Header, Kind, OVERHEAD, REPLY, Reply, Request, SAMPLES, SAMPLES_MAX,

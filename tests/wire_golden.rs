@@ -7,8 +7,8 @@
 
 mod wire_support;
 
+use core::fmt::Write;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write;
 
 use disc_hal::wire::{
     CONTROL_MAX, Decoder, Frame, FrameError, Header, Kind, OVERHEAD, REPLY, SAMPLES, SAMPLES_MAX, describe,

@@ -3,8 +3,8 @@
 
 mod wire_support;
 
+use core::fmt::Debug;
 use std::collections::BTreeSet;
-use std::fmt::Debug;
 
 use bitflags::Flags;
 use disc_hal::hal::{
@@ -250,7 +250,7 @@ fn the_limits_are_those_of_the_code() {
         ),
         format!("{RECORD} bytes behind *part* and *index*"),
         format!("| bytes[{RECORD}] | record |"),
-        format!("polynomial `0x1EDC6F41`, reflected `0x82F63B78`"),
+        "polynomial `0x1EDC6F41`, reflected `0x82F63B78`".to_owned(),
     ] {
         assert!(PAGE.contains(&phrase), "{phrase}");
     }

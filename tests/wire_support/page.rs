@@ -1,8 +1,8 @@
 //! The tables of `docs/protocol.md` as data, so that they can be compared with the
 //! code, and payloads read by them alone.
 
+use core::fmt::Write;
 use std::collections::BTreeMap;
-use std::fmt::Write;
 
 /// The page itself.
 pub const PAGE: &str = include_str!("../../docs/protocol.md");
