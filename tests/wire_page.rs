@@ -13,7 +13,7 @@ use disc_hal::hal::{
 };
 use disc_hal::wire::{
     Abilities, CONTROL_MAX, HEADER, Header, Kind, MAGIC, OVERHEAD, RECORD, REPLY, RUNS_PER_FRAME, Record, Refusal,
-    Reply, Request, Runs, SAMPLES_MAX, SAMPLES_PER_FRAME, VERSION, encoded_max,
+    Reply, Request, Runs, SAMPLES_MAX, SAMPLES_PER_FRAME, VERSION, describe, encoded_max,
 };
 use wire_support::page::{PAGE, Page, elements, page, size};
 use wire_support::{Message, Vector, cobs, crc32c, header_bytes, hex, line_of, uncobs, unhex, vectors};
@@ -249,7 +249,7 @@ fn the_limits_are_those_of_the_code() {
             hex(&MAGIC).to_uppercase().as_bytes().chunks(2).map(text).collect::<Vec<_>>().join(" ")
         ),
         format!("{RECORD} bytes behind *part* and *index*"),
-        format!("| bytes[{RECORD}] | record |"),
+        format!("| `bytes[{RECORD}]` | `record` |"),
         "polynomial `0x1EDC6F41`, reflected `0x82F63B78`".to_owned(),
     ] {
         assert!(PAGE.contains(&phrase), "{phrase}");
@@ -276,6 +276,41 @@ fn the_examples_are_golden_vectors() {
         assert_eq!(*line, v.line(), "{title}");
     }
     println!("{} examples", page.examples.len());
+}
+
+/// The trace on the page, from messages.
+#[test]
+fn the_trace_is_one_of_real_frames() {
+    let frames = vectors();
+    let mut expected = Vec::new();
+    let mut add = |sequence: u32, of: &str| {
+        let v = frames.iter().find(|v| v.name == of).unwrap_or_else(|| panic!("{of}"));
+        let line = line_of(&Header { sequence, ..v.header }, &v.message.payload());
+        expected.push(describe(&line[1..line.len() - 1]));
+    };
+    for (sequence, names) in [
+        (0, ["hello", "welcome"]),
+        (1, ["set-power", "power"]),
+        (2, ["begin", "begun"]),
+        (3, ["feed-even", ""]),
+        (3, ["feed-even", "fed"]),
+        (4, ["arm", "armed"]),
+        (5, ["fire", "fire-done"]),
+        (6, ["outcome", "outcome-running"]),
+        (7, ["arm", "refused-stale"]),
+        (7, ["outcome", "outcome-lease"]),
+        (8, ["laser-status", "lasers"]),
+        (9, ["bye", "bye-done"]),
+    ] {
+        names.iter().filter(|n| !n.is_empty()).for_each(|name| add(sequence, name));
+    }
+    // Two of them say something else in the vectors.
+    let refused = expected.iter_mut().find(|line| line.contains("Refused")).unwrap();
+    *refused = refused.replace("to SetPower", "to Arm");
+    let status = expected.iter_mut().find(|line| line.starts_with("<- LaserStatus")).unwrap();
+    *status = status.replace("INTERLOCK_OPEN | TRIPPED | TRIP_INTERLOCK", "TRIPPED | TRIP_LEASE");
+    let lines: Vec<&str> = PAGE.lines().filter(|l| l.starts_with("-> ") || l.starts_with("<- ")).collect();
+    assert_eq!(lines, expected);
 }
 
 #[test]
