@@ -1,6 +1,6 @@
 //! Frames and messages, exhaustively where that is possible: damage, cuts, splits,
 //! noise, every header, every length of payload. The counts are printed
-//! (`cargo test --test wire_frames -- --nocapture`); one marked `ignore` takes a minute.
+//! (`cargo test --test wire_frames -- --nocapture`); those marked `ignore` take a minute.
 
 mod wire_support;
 
@@ -118,10 +118,21 @@ fn damage_all(frames: &[Vector], weight: u32) -> Damage {
     sum
 }
 
+/// All pairs of bits, but for the two longest frames, which have three quarters of them.
 #[test]
 fn one_or_two_damaged_bits_never_make_another_frame() {
-    let frames = control();
+    let mut frames = control();
     assert_eq!(damage_all(&frames, 1).wrong, 0);
+    let count = frames.len();
+    frames.retain(|v| v.line().len() < 600);
+    assert_eq!(frames.len(), count - 2);
+    assert_eq!(damage_all(&frames, 2).wrong, 0);
+}
+
+#[test]
+#[ignore = "28 million more pairs: half a minute"]
+fn two_damaged_bits_never_make_another_frame() {
+    let frames = control();
     let two = damage_all(&frames, 2);
     assert_eq!(two.wrong, 0);
     // As the page says.
@@ -244,6 +255,37 @@ fn what_is_too_long_is_one_error_and_costs_no_other_frame() {
         let first = seen[0].as_ref().unwrap_err();
         assert_eq!(*first == FrameError::TooLong, excess > 0, "{excess}");
         assert_eq!(seen[1].as_ref().unwrap().0, next.header);
+    }
+}
+
+/// The limit is that of the frame, whatever COBS makes of it.
+#[test]
+fn the_limit_holds_with_and_without_zeros() {
+    let header = vectors()[0].header;
+    let mut decoder = Decoder::<CONTROL>::new();
+    for length in CONTROL_MAX - 10..CONTROL_MAX + 10 {
+        for byte in [0, 1] {
+            let line = line_of(&header, &vec![byte; length - OVERHEAD]);
+            let seen = take_all(&mut decoder, &line);
+            assert_eq!(seen.len(), 1);
+            assert_eq!(seen[0].is_ok(), length <= CONTROL_MAX, "{length} bytes");
+        }
+    }
+}
+
+/// A frame is the same in whatever buffer it is built.
+#[test]
+fn a_larger_buffer_changes_nothing() {
+    for v in control() {
+        let payload = v.message.payload();
+        for size in [1_000, 5_000, 20_000] {
+            let mut buffer = vec![0xAA; size];
+            let fill = |room: &mut [u8]| {
+                room[..payload.len()].copy_from_slice(&payload);
+                Some(payload.len())
+            };
+            assert_eq!(build(&mut buffer, &v.header, fill), Some(v.line().as_slice()), "{}", v.name);
+        }
     }
 }
 

@@ -250,8 +250,10 @@ fn bad() -> Vec<Bad> {
     malformed("record-unknown-channel-kind", "record-channel-sum", &|p| p[2] = 3);
     malformed("record-of-the-bench", "record-spindle", &|p| p[0] = 0);
     malformed("record-second-spindle", "record-spindle", &|p| p[1] = 0);
+    let too_long = line_of(&find("alive").header, &[0; CONTROL_MAX - OVERHEAD + 1]);
     let unknown = Header { kind: 0x7F, ..find("alive").header };
     list.push(Bad { name: "unknown-kind", expect: "unsupported", line: line_of(&unknown, &[]) });
+    list.push(Bad { name: "too-long-though-it-fits", expect: "too-long", line: too_long });
     list
 }
 
