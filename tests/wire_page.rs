@@ -296,9 +296,9 @@ fn the_trace_is_one_of_real_frames() {
         (3, ["feed-even", "fed"]),
         (4, ["arm", "armed"]),
         (5, ["fire", "fire-done"]),
-        (6, ["outcome", "outcome-running"]),
+        (6, ["outcome", "outcome-pending"]),
         (7, ["arm", "refused-stale"]),
-        (7, ["outcome", "outcome-lease"]),
+        (7, ["outcome", "outcome-not-done"]),
         (8, ["laser-status", "lasers"]),
         (9, ["bye", "bye-done"]),
     ] {
