@@ -8,14 +8,14 @@ use std::collections::BTreeSet;
 
 use bitflags::Flags;
 use disc_hal::hal::{
-    AbortCause, ErrorKind, FocusFlags, LaserStatus, Microwatts, Nanojoules, Outcome, Outputs, Part, ShotId, ShotPlan,
-    Source, SpindleFlags, TrackingFlags,
+    AbortCause, ErrorKind, FocusFlags, LaserStatus, Microwatts, Outcome, Outputs, Part, ShotId, Source, SpindleFlags,
+    TrackingFlags,
 };
 use disc_hal::wire::{
     Abilities, CONTROL_MAX, HEADER, Header, Kind, MAGIC, OVERHEAD, RECORD, REPLY, RUNS_PER_FRAME, Record, Refusal,
     Reply, Request, Runs, SAMPLES_MAX, SAMPLES_PER_FRAME, VERSION, describe, encoded_max,
 };
-use wire_support::page::{PAGE, Page, elements, page, size};
+use wire_support::page::{PAGE, Page, elements, page, size, value};
 use wire_support::{Message, Vector, cobs, crc32c, header_bytes, hex, line_of, uncobs, unhex, vectors};
 
 /// The name of a variant, without what is in it.
@@ -115,6 +115,52 @@ fn the_records_use_the_bytes_that_the_page_names() {
             assert_eq!(same, place >= used, "{}, byte {place}", v.name);
         }
     }
+}
+
+/// Every number that the page names is the code's, with its sign: written into the
+/// payload as the page says, it is found in the message.
+#[test]
+fn the_numbers_are_read_as_the_page_says() {
+    let page = page();
+    let mut count = 0;
+    for v in vectors() {
+        let kind = v.header.kind;
+        let (mut title, mut start) = match kind {
+            0xFD => continue,
+            kind if kind & REPLY != 0 => (format!("reply {kind:02X}"), 0),
+            kind => (format!("request {kind:02X}"), 0),
+        };
+        let payload = v.message.payload();
+        if title == "reply 85" {
+            title = format!("record {} {}", payload[0], if payload[1] == 255 { 255 } else { 0 });
+            start = 2;
+        }
+        for field in page.layouts.get(&title).map(Vec::as_slice).unwrap_or_default() {
+            let of = elements(&field.kind);
+            let is_number = of.0.len() == 1 && matches!(of.0[0].as_bytes()[0], b'u' | b'i');
+            // Bits are shown by their names.
+            if !is_number || of.1.is_none() || ["abilities", "status", "flags", "channels"].contains(&&*field.name) {
+                continue;
+            }
+            let size = size(of.0[0]);
+            let mut changed = payload.clone();
+            let place = start + field.at..start + field.at + size;
+            // Nothing else in the payload is like it.
+            changed[place.clone()].copy_from_slice(&[0xE5, 0xD6, 0xC7, 0xB8, 0xA9, 0x9A, 0x8B, 0xFC][8 - size..]);
+            let text = match kind & REPLY {
+                0 => Request::decode(Kind::new(kind).unwrap(), &changed).map(|r| format!("{r:?}")),
+                _ => Reply::decode(kind, &changed).map(|r| format!("{r:?}")),
+            };
+            // Enumerations and counts take no other number.
+            let Ok(text) = text else { continue };
+            let number = value(of.0[0], &changed[place]);
+            let is_there = text.split(|c: char| !c.is_ascii_digit() && c != '-').any(|word| word == number);
+            assert!(is_there, "{}, {}: no {number} in {text}", v.name, field.name);
+            count += 1;
+        }
+    }
+    println!("{count} numbers");
+    assert!(count > 150);
 }
 
 fn assert_enumeration(page: &Page, title: &str, code: &[(u32, String)]) {
@@ -351,19 +397,22 @@ fn the_hash_of_a_plan_is_as_defined() {
     let all = vectors();
     let find = |name: &str| &all.iter().find(|v| v.name == name).unwrap().message;
     let Message::Request(Request::Begin { plan }) = find("begin") else { panic!() };
+    let fnv = |words: &[u64]| {
+        words
+            .iter()
+            .flat_map(|w| w.to_le_bytes())
+            .fold(0xCBF2_9CE4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01B3))
+    };
     // Source, delay; trigger, address; clock, frequency; length; energy.
-    let words: [u64; 8] = [0, 0, 2, 0x3_0000, 0, 26_160_000, 609_000, 400_000];
-    let hash = words
-        .iter()
-        .flat_map(|w| w.to_le_bytes())
-        .fold(0xCBF2_9CE4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01B3));
+    let hash = fnv(&[0, 0, 2, 0x3_0000, 0, 26_160_000, 609_000, 400_000]);
     assert_eq!(hash, plan.hash());
     assert!(PAGE.contains("hash = 0xCBF29CE484222325") && PAGE.contains("* 0x100000001B3 mod 2^64"));
     assert!(hex(&find("armed").payload()).contains(&hex(&hash.to_le_bytes())));
     let Message::Request(Request::Begin { plan: full }) = find("begin-eight-spots") else { panic!() };
-    assert_ne!(full.hash(), plan.hash());
-    let dearer = ShotPlan { energy_max: Nanojoules(400_001), ..*plan };
-    assert_ne!(dearer.hash(), plan.hash());
+    let mut words: Vec<u64> =
+        (0..8_i64).flat_map(|source| [source, source * -1_000_001]).map(i64::cast_unsigned).collect();
+    words.extend([1, 0, 1, 52_320_000, 609_000, 400_000]);
+    assert_eq!(fnv(&words), full.hash());
 }
 
 /// The page's plain statements on the bytes of a frame.

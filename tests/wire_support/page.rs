@@ -167,7 +167,8 @@ pub fn size(kind: &str) -> usize {
     }
 }
 
-fn value(kind: &str, bytes: &[u8]) -> String {
+/// A simple value as text.
+pub fn value(kind: &str, bytes: &[u8]) -> String {
     let mut wide = [0; 8];
     if kind == "name" {
         let text: String = bytes.iter().take_while(|b| **b != 0).map(|b| char::from(*b)).collect();
