@@ -28,7 +28,8 @@
 //!
 //! Whatever a bench declares, no check asks for more than the operator's
 //! [`Limits`]; also not to see it refused, for a bench that doesn't refuse would
-//! do it. A bench that refuses to switch its lasers off gets no further check
+//! do it. (A strategy that is too strong is offered, to be refused; it is replaced
+//! at once, and no shot is begun between.) A bench that refuses to switch its lasers off gets no further check
 //! with light. No wait is unbounded, and a check that panics has failed.
 //!
 //! # Why not ...

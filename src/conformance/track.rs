@@ -94,24 +94,31 @@ impl Context<'_> {
         self.medium.map_or(spec.clock_min, |m| m.channel_clock).clamp(spec.clock_min, spec.clock_max)
     }
 
-    /// A strategy that the bench has to take though no light will follow.
-    pub(super) fn any_strategy(&self) -> WriteStrategy {
-        if let Ok(mut strategy) = self.strategy() {
-            let most = self.limits.max_power;
-            strategy.peak = strategy.peak.min(most);
-            strategy.bias = strategy.bias.min(Microwatts(strategy.peak.0 / 2));
-            return strategy;
+    /// A strategy that the bench has to take, within the operator's power.
+    pub(super) fn any_strategy(&self) -> Result<WriteStrategy, Verdict> {
+        let step = self.source_spec().step.0.max(1);
+        let most = self.source_spec().write_max.min(self.limits.max_power).0;
+        if most < 4 * step {
+            return skip("needs a write strategy, and the operator's greatest power is below any pulse");
         }
-        let most = self.source_spec().write_max.min(self.limits.max_power);
-        let (lead, trail) = ([[32; 3]; 3], [[-32; 3]; 3]);
-        let step = self.source_spec().step;
-        WriteStrategy { peak: most, bias: step, top: [40; 3], multi: 20, last: 24, lead, trail }
+        let mut strategy = self.strategy().unwrap_or(WriteStrategy {
+            peak: Microwatts(most),
+            bias: Microwatts(step),
+            top: [40; 3],
+            multi: 20,
+            last: 24,
+            lead: [[32; 3]; 3],
+            trail: [[-32; 3]; 3],
+        });
+        strategy.peak = strategy.peak.min(Microwatts(most / step * step));
+        strategy.bias = strategy.bias.min(Microwatts(strategy.peak.0 / 2 / step * step));
+        Ok(strategy)
     }
 
     /// A plan of the usual kind.
     pub(super) fn plan(&self, trigger: Trigger, length: u64) -> ShotPlan {
         let clock = self.clock();
-        let peak = self.any_strategy().peak.0;
+        let peak = self.any_strategy().map_or(0, |s| s.peak.0);
         // Peak power all the time: more than any strategy takes.
         let energy = u128::from(peak) * u128::from(length) * 1_000 / u128::from(clock.0.max(1)) + 1;
         let energy = Nanojoules(energy as u64).min(self.specs.lasers.energy_max);
@@ -121,7 +128,7 @@ impl Context<'_> {
     /// Begins a shot that will never be fired.
     pub(super) fn begin_any(&mut self) -> Result<ShotId, Verdict> {
         if !self.loaded {
-            let strategy = self.any_strategy();
+            let strategy = self.any_strategy()?;
             self.load(&strategy)?;
         }
         let plan = self.plan(Trigger::Now, LENGTH);

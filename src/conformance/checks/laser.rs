@@ -123,6 +123,7 @@ fn begin_refuses_without_strategy(c: &mut Context<'_>) -> Found {
     if c.loaded {
         return skip("a strategy has been loaded by a check before");
     }
+    c.any_strategy()?;
     let plan = c.plan(Trigger::Now, LENGTH);
     refusal(c.bench().lasers.begin(&plan), ErrorKind::InvalidArgument, "a shot of a source without strategy")
 }
@@ -152,27 +153,30 @@ fn monitor_unknown(c: &mut Context<'_>) -> Found {
 }
 
 fn load_unknown(c: &mut Context<'_>) -> Found {
-    let (source, strategy) = (nobody(c), c.any_strategy());
+    let (source, strategy) = (nobody(c), c.any_strategy()?);
     refusal(c.bench().lasers.load(source, &strategy), ErrorKind::InvalidArgument, "an unknown source")
 }
 
 fn load_peak(c: &mut Context<'_>) -> Found {
     let spec = c.source_spec();
     let Some(peak) = spec.write_max.checked_add(spec.step) else { return skip("no greater power can be named") };
-    let (source, strategy) = (c.source, c.any_strategy().with_peak(peak));
+    let (source, strategy) = (c.source, c.any_strategy()?);
     c.loaded = true;
-    refusal(c.bench().lasers.load(source, &strategy), ErrorKind::OutOfRange, "a peak power one step too great")
+    let loaded = c.bench().lasers.load(source, &strategy.with_peak(peak));
+    // Where it was taken it mustn't stay.
+    c.load(&strategy)?;
+    refusal(loaded, ErrorKind::OutOfRange, "a peak power one step too great")
 }
 
 fn load_no_pulses(c: &mut Context<'_>) -> Found {
-    let (source, mut strategy) = (c.source, c.any_strategy());
+    let (source, mut strategy) = (c.source, c.any_strategy()?);
     strategy.top = [0; 3];
     c.loaded = true;
     refusal(c.bench().lasers.load(source, &strategy), ErrorKind::InvalidArgument, "first pulses of no width")
 }
 
 fn load_emits_nothing(c: &mut Context<'_>) -> Found {
-    let strategy = c.any_strategy();
+    let strategy = c.any_strategy()?;
     c.load(&strategy)?;
     ensure_idle(c)?;
     c.ensure_monitor_dark("after load")?;

@@ -84,14 +84,13 @@ impl BadDetector {
                 return Err(Error::new(Part::Detector, ErrorKind::Busy));
             }
             Defect::RepeatsSamples => {
-                // What comes is the block before, every other time.
-                for block in samples[..filled].chunks_mut(4_096) {
-                    if self.memory.len() == block.len() {
-                        block.copy_from_slice(&self.memory);
-                        self.memory.clear();
-                    } else {
-                        self.memory = block.to_vec();
-                    }
+                // Every other time, what came before comes again.
+                let again = self.memory.len().min(filled);
+                if again > 0 {
+                    samples[..again].copy_from_slice(&self.memory[..again]);
+                    self.memory.clear();
+                } else {
+                    self.memory = samples[..filled].to_vec();
                 }
             }
             Defect::SwallowsGap => {
