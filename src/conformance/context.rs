@@ -258,7 +258,7 @@ impl<'c> Context<'c> {
         Ok(self.bench().lasers.set_power(source, power)?)
     }
 
-    /// Dark, acquisition ended, loops open, no trip.
+    /// Dark, electrodes safe, acquisition ended, loops open, no trip.
     pub(super) fn rest(&mut self) -> Result<(), Verdict> {
         let mut off = self.bench().lasers.off();
         for _ in 0..2 {
@@ -272,7 +272,8 @@ impl<'c> Context<'c> {
             self.condemned.get_or_insert(format!("the lasers can't be switched off: {error}"));
         }
         let bench = self.bench();
-        let others = [bench.detector.stop(), bench.tracking.release(), bench.focus.release()];
+        let safe = bench.electrodes.map_or(Ok(()), |e| e.make_safe());
+        let others = [safe, bench.detector.stop(), bench.tracking.release(), bench.focus.release()];
         let trip = match bench.lasers.status() {
             Ok(status) if status.contains(LaserStatus::TRIPPED) => bench.lasers.clear_trip(),
             status => status.map(|_| ()),

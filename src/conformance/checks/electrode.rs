@@ -105,16 +105,23 @@ fn held(c: &mut Context<'_>) -> Found {
             format!("{wanted} mV asked for, {held} mV will be held, in steps of {step} mV")
         })?;
     }
-    make_safe(c)?;
     Ok(format!("whole steps of {step} mV"))
+}
+
+/// Waits twice as long as so many millivolts take at the fastest.
+fn settle(c: &mut Context<'_>, way: u32) -> Result<(), Verdict> {
+    let slew = spec(c)?.slew_max.0.max(1);
+    let ms = u64::from(way) * 2_000 / u64::from(slew);
+    c.wait_ms(ms.min(60_000) as u32 + 50);
+    Ok(())
 }
 
 /// Goes to a voltage and waits for it.
 fn gone(c: &mut Context<'_>, voltage: Millivolts) -> Result<Millivolts, Verdict> {
     let slew = spec(c)?.slew_max;
+    let before = measure(c)?.voltage;
     let held = set(c, voltage, slew)?;
-    let way_ms = u64::from(voltage.0.unsigned_abs()) * 2_000 / u64::from(slew.0.max(1));
-    c.wait_ms(way_ms.min(60_000) as u32 + 50);
+    settle(c, voltage.0.abs_diff(before.0))?;
     Ok(held)
 }
 
@@ -131,7 +138,6 @@ fn measured(c: &mut Context<'_>) -> Found {
         })?;
         found = format!("{held} held, {} measured", reading.voltage);
     }
-    make_safe(c)?;
     Ok(found)
 }
 
@@ -148,7 +154,6 @@ fn slew(c: &mut Context<'_>) -> Found {
     c.wait_ms(way_ms / 2);
     let reading = measure(c)?;
     let share = f64::from(reading.voltage.0 - before) / f64::from(wanted.0 - before);
-    make_safe(c)?;
     ensure(reading.limiting || (0.3..0.9).contains(&share), || {
         format!("{:.0} % of the way in half of the time at {slow}", share * 100.0)
     })?;
@@ -167,17 +172,13 @@ fn too_much(c: &Context<'_>) -> Result<Millivolts, Verdict> {
 
 fn beyond(c: &mut Context<'_>) -> Found {
     let (more, slew) = (too_much(c)?, spec(c)?.slew_max);
-    let found = refusal(set(c, more, slew), ErrorKind::OutOfRange, "a voltage one step too great");
-    make_safe(c)?;
-    found
+    refusal(set(c, more, slew), ErrorKind::OutOfRange, "a voltage one step too great")
 }
 
 fn fast(c: &mut Context<'_>) -> Found {
     let fast = MillivoltsPerSecond(spec(c)?.slew_max.0.saturating_add(1));
     let wanted = part(c, 1)?;
-    let found = refusal(set(c, wanted, fast), ErrorKind::OutOfRange, "a slew rate one mV/s too fast");
-    make_safe(c)?;
-    found
+    refusal(set(c, wanted, fast), ErrorKind::OutOfRange, "a slew rate one mV/s too fast")
 }
 
 fn nothing(c: &mut Context<'_>) -> Found {
@@ -187,7 +188,6 @@ fn nothing(c: &mut Context<'_>) -> Found {
     refused(set(c, more, spec.slew_max), &[ErrorKind::OutOfRange], "a voltage one step too great")?;
     c.wait_ms(50);
     let after = measure(c)?.voltage.0;
-    make_safe(c)?;
     ensure((after - before).abs() <= 2 * spec.step.0 + before / 20, || format!("{before} mV became {after} mV"))?;
     Ok(format!("still {after} mV"))
 }
@@ -196,8 +196,7 @@ fn reaches_safe(c: &mut Context<'_>) -> Found {
     let spec = spec(c)?;
     let held = gone(c, part(c, 8)?)?;
     make_safe(c)?;
-    let way_ms = u64::from(held.0.unsigned_abs()) * 2_000 / u64::from(spec.slew_max.0.max(1));
-    c.wait_ms(way_ms.min(60_000) as u32 + 50);
+    settle(c, held.0.unsigned_abs())?;
     let reading = measure(c)?;
     let kept = match spec.safe {
         SafeState::Zero => reading.voltage.0.abs() <= 2 * spec.step.0 + 10,
