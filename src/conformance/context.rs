@@ -287,7 +287,7 @@ impl<'c> Context<'c> {
 
     /// At the end of a run: as [`rest`](Self::rest), and the disc stops.
     pub(super) fn park(&mut self) {
-        let work = std::panic::AssertUnwindSafe(|| {
+        let work = core::panic::AssertUnwindSafe(|| {
             // What fails here has failed in a check.
             let _ignored = self.rest();
             let _ignored = self.bench().spindle.set_velocity(MicrometresPerSecond::ZERO);

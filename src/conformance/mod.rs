@@ -46,7 +46,8 @@ mod page;
 mod report;
 mod track;
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use core::panic::AssertUnwindSafe;
+use std::panic::catch_unwind;
 
 use crate::hal::{Microwatts, Millivolts, Part, Rig};
 use crate::media::Medium;

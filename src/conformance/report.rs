@@ -183,7 +183,7 @@ mod tests {
     #[test]
     fn nothing_failed_is_not_enough_to_pass() {
         let [pass, fail, skip] = verdicts();
-        assert!(!report(std::slice::from_ref(&skip)).passed());
+        assert!(!report(core::slice::from_ref(&skip)).passed());
         assert!(report(&[pass.clone(), skip.clone()]).passed());
         assert!(!report(&[pass.clone(), fail.clone()]).passed());
         assert_eq!(report(&[pass, fail, skip]).summary(), "1/2 checks passed, 1 skipped");

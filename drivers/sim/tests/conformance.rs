@@ -42,17 +42,71 @@ fn the_simulated_bench_keeps_every_promise() {
     }
 }
 
+/// Checks that no defect is named with, and a defect that they find as well.
+const ALSO: &[(&str, Defect)] = &[
+    ("bench.off_handle_from_any_thread", Defect::OffHandleDoesNothing),
+    ("bench.off_handle_ends_a_shot", Defect::OffHandleDoesNothing),
+    ("laser.monitor.refuses_unknown_source", Defect::AnySourceIsFirst),
+    ("laser.load.refuses_unknown_source", Defect::AnySourceIsFirst),
+    ("laser.load.refuses_no_pulses", Defect::LoadChecksNothing),
+    ("laser.begin.refuses_plan_without_spots", Defect::BeginChecksNothing),
+    ("laser.begin.refuses_plan_without_length", Defect::BeginChecksNothing),
+    ("laser.begin.refuses_unknown_source", Defect::AnySourceIsFirst),
+    ("laser.begin.refuses_slow_clock", Defect::BeginChecksNothing),
+    ("laser.begin.refuses_fast_clock", Defect::BeginChecksNothing),
+    ("laser.feed.refuses_empty_run", Defect::FeedTakesAnything),
+    ("laser.arm.refuses_unknown_number", Defect::ArmChecksNothing),
+    ("laser.arm.refuses_without_tracking", Defect::ArmChecksNothing),
+    ("detector.arm.refuses_no_channels", Defect::DetectorArmsAnything),
+    ("detector.arm.refuses_no_length", Defect::DetectorArmsAnything),
+    ("detector.arm.refuses_unknown_channel", Defect::DetectorArmsAnything),
+    ("spindle.set_velocity.refuses_too_slow", Defect::SpindleClamps),
+    ("spindle.move_to.refuses_too_far_in", Defect::SledClamps),
+    ("focus.sweep.refuses_too_fast", Defect::SweepClamps),
+    ("focus.engage.refuses_unknown_source", Defect::AnySourceIsFirst),
+    ("focus.jump.refuses_when_open", Defect::FocusJumpIgnored),
+    ("focus.jump.refuses_beyond_max", Defect::FocusJumpIgnored),
+    ("tracking.jump.refuses_when_open", Defect::TrackJumpAnything),
+    ("tracking.jump.goes_inwards", Defect::TrackJumpFlipped),
+    ("tracking.engage.refuses_unknown_source", Defect::AnySourceIsFirst),
+    ("tracking.seek.refuses_impossible_address", Defect::SeekIgnored),
+];
+
 #[test]
 fn every_planted_defect_is_found_by_its_check() {
-    let missed: Vec<String> = Defect::ALL
+    let named = Defect::ALL.iter().map(|&d| (d.check(), d));
+    let pairs: Vec<(&str, Defect)> = named.chain(ALSO.iter().copied()).collect();
+    let missed: Vec<String> = pairs
         .par_iter()
-        .filter_map(|&defect| {
-            let report = judge(&mut bench().with_defect(defect), |c| c.name == defect.check());
-            let found = failures(&report).contains(defect.check());
-            (!found).then(|| format!("{defect} by {}: {:?}", defect.check(), report.results))
+        .filter_map(|&(check, defect)| {
+            let report = judge(&mut bench().with_defect(defect), |c| c.name == check);
+            let found = failures(&report).contains(check);
+            (!found).then(|| format!("{defect} by {check}: {:?}", report.results))
         })
         .collect();
     assert!(missed.is_empty(), "{} not found:\n{}", missed.len(), missed.join("\n"));
+}
+
+#[test]
+fn every_check_finds_some_defect() {
+    let proved: BTreeSet<&str> =
+        Defect::ALL.iter().map(|d| d.check()).chain(ALSO.iter().map(|(check, _)| *check)).collect();
+    let known: BTreeSet<&str> = checks().iter().map(|c| c.name).collect();
+    assert!(proved.is_subset(&known), "no such checks: {:?}", proved.difference(&known));
+    // Those of absent parts are proved on made-up ones (conformance_made_up.rs).
+    let idle: Vec<&str> = known.difference(&proved).copied().filter(|name| !is_absent(name)).collect();
+    assert!(idle.is_empty(), "no defect is planted for {idle:?}");
+}
+
+#[test]
+fn names_of_defects_are_read_back_and_unique() {
+    let names: BTreeSet<&str> = Defect::ALL.iter().map(|d| d.name()).collect();
+    assert_eq!(names.len(), Defect::ALL.len());
+    for &defect in Defect::ALL {
+        assert_eq!(defect.to_string().parse(), Ok(defect));
+        assert!(defect.description().ends_with('.'));
+    }
+    assert!("banana".parse::<Defect>().unwrap_err().to_string().contains("banana"));
 }
 
 /// Takes minutes: all checks with all defects. Prints what each defect breaks.

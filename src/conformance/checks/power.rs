@@ -123,7 +123,7 @@ fn above_read_max(c: &mut Context<'_>) -> Found {
 }
 
 fn above_total(c: &mut Context<'_>) -> Found {
-    let lasers = c.specs.lasers.clone();
+    let lasers = c.specs.lasers;
     let sum: u64 = lasers.sources.iter().map(|s| u64::from(s.read_max.0)).sum();
     if sum <= u64::from(lasers.total_max.0) {
         return skip("all sources at their read_max together stay below total_max");

@@ -83,7 +83,7 @@ impl BadDetector {
             Defect::EmptyIsError if chunk.length == 0 && !chunk.last => {
                 return Err(Error::new(Part::Detector, ErrorKind::Busy));
             }
-            Defect::RepeatsSamples => {
+            Defect::RepeatsSamples if filled > 0 => {
                 // Every other time, what came before comes again.
                 let again = self.memory.len().min(filled);
                 if again > 0 {

@@ -1,7 +1,7 @@
 //! A laser array with a defect.
 
+use core::sync::atomic::{AtomicU32, Ordering};
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use disc_hal::hal::{
     Address, ArmToken, Error, ErrorKind, Few, Hertz, LaserArray, LaserArraySpec, LaserStatus, Microwatts, Nanojoules,
@@ -140,7 +140,7 @@ impl BadLasers {
         }
         let result = self.inner.load(source, &used);
         match self.defect {
-            Defect::LoadChecksNothing => return Ok(result.unwrap_or(())),
+            Defect::LoadChecksNothing => return result.or(Ok(())),
             Defect::LoadLights if result.is_ok() => self.light(used.bias),
             Defect::StrategyOfFire if result.is_ok() => {
                 let mut world = self.inner.world.lock();
@@ -289,9 +289,9 @@ impl BadLasers {
                 (Defect::TokenFiresTwice, Some(right)) if right == (plan, nonce) && memory.fired => Ok(()),
                 (Defect::TokenOutlivesShot, Some(right)) if right == (plan, nonce) && memory.over => {
                     // Whether the place is still ahead is the bench's matter.
-                    Ok(self.again(shot).unwrap_or(()))
+                    self.again(shot).or(Ok(()))
                 }
-                (Defect::TokenSurvivesOff, Some(right)) if right == (plan, nonce) => Ok(self.again(shot).unwrap_or(())),
+                (Defect::TokenSurvivesOff, Some(right)) if right == (plan, nonce) => self.again(shot).or(Ok(())),
                 (Defect::PlanNotChecked, Some((right, n))) if n == nonce => {
                     self.inner.fire(ArmToken::new(shot, right, nonce))
                 }

@@ -23,8 +23,8 @@ mod list;
 mod mechanics;
 mod servos;
 
+use core::sync::atomic::{AtomicU32, Ordering};
 use std::io;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use disc_hal::hal::{Bench, Error, Identity, Name, OffHandle, Outputs, Part, Rig};
 use embedded_hal::delay::DelayNs;

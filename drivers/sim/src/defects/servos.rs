@@ -201,7 +201,7 @@ impl TrackingServo for BadTracking {
     fn jump(&mut self, tracks: i32) -> Result<()> {
         let result = match self.defect {
             Defect::TrackJumpFlipped => self.inner.jump(-tracks),
-            Defect::TrackJumpAnything => Ok(self.inner.jump(tracks).unwrap_or(())),
+            Defect::TrackJumpAnything => self.inner.jump(tracks).or(Ok(())),
             _ => self.inner.jump(tracks),
         };
         spoiled(self.defect, result)
@@ -209,7 +209,7 @@ impl TrackingServo for BadTracking {
 
     fn seek(&mut self, address: Address) -> Result<()> {
         let result = match self.defect {
-            Defect::SeekIgnored => Ok(self.inner.seek(address).unwrap_or(())),
+            Defect::SeekIgnored => self.inner.seek(address).or(Ok(())),
             Defect::SeekOvershoots => self.inner.seek(Address(address.0.saturating_add(100))),
             _ => self.inner.seek(address),
         };

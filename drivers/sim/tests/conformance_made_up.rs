@@ -1,14 +1,15 @@
-//! The conformance checks of electrode supplies, which the simulated bench hasn't:
-//! on a supply that is made up here, right and with defects.
+//! The conformance checks of parts that the simulated bench hasn't, electrodes and
+//! a second source: on parts that are made up here, right and with defects.
 
+use core::sync::atomic::{AtomicU64, Ordering};
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use disc_hal::conformance::{Limits, Quiet, Report, Verdict, run};
 use disc_hal::hal::{
-    Bench, Electrode, ElectrodeReading, ElectrodeSpec, ElectrodeSupply, Error, ErrorKind, Few, Identity, Microamperes,
-    Microcoulombs, Microwatts, Millivolts, MillivoltsPerSecond, OffHandle, Part, Result, Rig, SafeState, SupplySpec,
+    ArmToken, Bench, Electrode, ElectrodeReading, ElectrodeSpec, ElectrodeSupply, Error, ErrorKind, Few, Identity,
+    LaserArray, LaserArraySpec, LaserStatus, Microamperes, Microcoulombs, Microwatts, Millivolts, MillivoltsPerSecond,
+    OffHandle, Outcome, Part, Result, Rig, SafeState, ShotId, ShotPlan, Source, SupplySpec, WriteStrategy,
 };
 use disc_hal::media::Medium;
 use disc_hal_sim::SimRig;
@@ -176,4 +177,111 @@ fn no_more_than_the_operator_allows_is_asked_for() {
     assert!(matches!(beyond.verdict, Verdict::Skip { .. }), "{}", report.text());
     let report = judge("", &Limits::new(Microwatts(0)));
     assert_eq!(report.counts(), (0, 0, FLAWS.len()), "{}", report.text());
+}
+
+/// Two sources that share a limit, and do nothing but shine.
+struct Pair {
+    spec: LaserArraySpec,
+    power: [Microwatts; 2],
+    keeps_the_sum: bool,
+}
+
+fn unable<T>() -> Result<T> {
+    Err(Error::new(Part::Laser, ErrorKind::NotSupported))
+}
+
+impl LaserArray for Pair {
+    fn spec(&self) -> &LaserArraySpec {
+        &self.spec
+    }
+
+    fn set_power(&mut self, source: Source, power: Microwatts) -> Result<Microwatts> {
+        let others: u32 = (0..2).filter(|i| *i != usize::from(source.0)).map(|i| self.power[i].0).sum();
+        if self.keeps_the_sum && power.0 + others > self.spec.total_max.0 {
+            return Err(Error::new(Part::Laser, ErrorKind::OutOfRange));
+        }
+        self.power[usize::from(source.0)] = power;
+        Ok(power)
+    }
+
+    fn monitor(&mut self, source: Source) -> Result<Microwatts> {
+        Ok(self.power[usize::from(source.0)])
+    }
+
+    fn load(&mut self, _: Source, _: &WriteStrategy) -> Result<()> {
+        unable()
+    }
+
+    fn begin(&mut self, _: &ShotPlan) -> Result<ShotId> {
+        unable()
+    }
+
+    fn feed(&mut self, _: ShotId, _: Source, _: &[u8]) -> Result<usize> {
+        unable()
+    }
+
+    fn arm(&mut self, _: ShotId) -> Result<ArmToken> {
+        unable()
+    }
+
+    fn fire(&mut self, _: ArmToken) -> Result<()> {
+        unable()
+    }
+
+    fn outcome(&mut self, _: ShotId) -> Result<Outcome> {
+        unable()
+    }
+
+    fn status(&mut self) -> Result<LaserStatus> {
+        Ok(LaserStatus::empty())
+    }
+
+    fn clear_trip(&mut self) -> Result<()> {
+        Ok(())
+    }
+
+    fn off(&mut self) -> Result<()> {
+        self.power = [Microwatts::ZERO; 2];
+        Ok(())
+    }
+}
+
+struct WithPair {
+    rig: SimRig,
+    lasers: Pair,
+}
+
+impl Rig for WithPair {
+    fn identity(&self) -> &Identity {
+        self.rig.identity()
+    }
+
+    fn bench(&mut self) -> Bench<'_> {
+        let mut bench = self.rig.bench();
+        bench.lasers = &mut self.lasers;
+        bench
+    }
+
+    fn off_handle(&self) -> OffHandle {
+        self.rig.off_handle()
+    }
+
+    fn close(&mut self) -> io::Result<()> {
+        self.rig.close()
+    }
+}
+
+#[test]
+fn an_array_that_ignores_the_sum_of_its_powers_is_found() {
+    for (keeps_the_sum, counts) in [(true, (1, 0, 0)), (false, (0, 1, 0))] {
+        let mut rig = SimRig::blank(Medium::load("dual-layer").unwrap(), 1).unwrap();
+        let mut spec = *rig.bench().lasers.spec();
+        spec.sources = Few::from_slice(&[spec.sources[0]; 2]).unwrap();
+        spec.total_max = Microwatts(2_000);
+        let mut rig = WithPair { rig, lasers: Pair { spec, power: [Microwatts::ZERO; 2], keeps_the_sum } };
+        let limits = Limits::new(Microwatts(20_000)).with_light();
+        let only = |c: &disc_hal::conformance::Check| c.name == "laser.set_power.refuses_above_total";
+        let report = run(&mut rig, None, &limits, only, &mut Quiet);
+        assert_eq!(report.counts(), counts, "{}", report.text());
+    }
 }
