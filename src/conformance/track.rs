@@ -165,11 +165,7 @@ impl Context<'_> {
         while end >= area.first + size {
             let first = end - size;
             end = first;
-            let mut blank = true;
-            for block in (first..first + size).step_by(16) {
-                let signal = self.signal(block, 4_000)?;
-                blank &= signal.recorded().is_none();
-            }
+            let blank = self.signal_at(first, u64::from(size) * SECTOR, 0.25)?.recorded().is_none();
             if blank {
                 self.given = Some(first);
                 let last = self.used.map_or(first + size - 1, |(_, last)| last);
@@ -196,16 +192,23 @@ impl Context<'_> {
 
     /// The signal of so many channel bits from the start of a sector on.
     pub(super) fn signal(&mut self, address: u32, bits: u64) -> Result<Signal, Verdict> {
+        self.signal_at(address, bits, 4.0)
+    }
+
+    /// The same with so many samples for each channel bit, or at least two where
+    /// the detector can't; fewer tell recorded from blank and nothing else.
+    fn signal_at(&mut self, address: u32, bits: u64, wanted: f64) -> Result<Signal, Verdict> {
         let clock = self.clock();
-        let rate = Hertz(clock.0.saturating_mul(4)).min(self.channel(ChannelKind::Sum)?.1.rate_max);
-        if rate.0 < clock.0.saturating_mul(2) {
+        let rate = Hertz((f64::from(clock.0) * wanted) as u32).min(self.channel(ChannelKind::Sum)?.1.rate_max);
+        let per_bit = f64::from(rate.0) / f64::from(clock.0);
+        if per_bit < wanted.min(2.0) - 1e-6 {
             return skip(format!("the detector samples at {rate}, too slow for a channel clock of {clock}"));
         }
-        let length = (u128::from(bits) * u128::from(rate.0) / u128::from(clock.0)) as u64;
+        let length = (bits as f64 * per_bit) as u64;
         self.seek(address)?;
         let values = self.sample(&[ChannelKind::Sum], rate, length, Trigger::Address(Address(address)))?.remove(0);
         let level = mean(&values);
-        Ok(Signal { values, per_bit: f64::from(rate.0) / f64::from(clock.0), level })
+        Ok(Signal { values, per_bit, level })
     }
 
     /// The signal from the sector before a place to the one after so many sectors.

@@ -239,11 +239,11 @@ fn strategy(c: &mut Context<'_>) -> Found {
 /// the address before and the time from fire to its first bit.
 fn started(c: &mut Context<'_>, trigger: Trigger) -> Result<(ShotId, f64), Verdict> {
     // A seek ends up to some turns before its target.
-    let place = c.ready(300)?;
+    let place = c.ready(126)?;
     let plan = c.plan(trigger, LENGTH);
     let shot = c.bench().lasers.begin(&plan)?;
     c.feed(shot, &vec![RUN; (LENGTH / u64::from(RUN)) as usize])?;
-    c.seek(place.first + 200)?;
+    c.seek(place.first + 100)?;
     c.fire(shot)?;
     let before = c.elapsed_ns();
     c.running(shot, 1)?;
