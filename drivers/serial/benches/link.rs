@@ -23,9 +23,9 @@ mod unix {
     use std::time::{Duration, Instant};
 
     use disc_hal::hal::{
-        Acquisition, Bench, ChannelSpec, Channels, Chunk, DetectorSpec, Few, FocusSpec, Hertz, Identity, LaserArraySpec,
-        LaserStatus, MicrometresPerSecond, Microwatts, MockBench, Nanojoules, Nanometres, OffHandle, Rig, SourceSpec,
-        SpindleSpec, TrackingSpec, Trigger,
+        Acquisition, Bench, ChannelSpec, Channels, Chunk, DetectorSpec, Few, FocusSpec, Hertz, Identity,
+        LaserArraySpec, LaserStatus, MicrometresPerSecond, Microwatts, MockBench, Nanojoules, Nanometres, OffHandle,
+        Rig, SourceSpec, SpindleSpec, TrackingSpec, Trigger,
     };
     use disc_hal::safety::Config;
     use disc_hal::wire::{OpenOptions, Pipe as _, Remote};
