@@ -1,5 +1,7 @@
 //! What a device answers.
 
+use core::fmt;
+
 use super::codec::{Malformed, Reader, Writer};
 use super::request::{Kind, MAGIC, part};
 use super::spec::{Record, record};
@@ -70,6 +72,20 @@ pub enum Refusal {
     /// The frame's version is another than the device's, and the kind isn't one
     /// that all versions share.
     Version,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Failed(error) => write!(f, "{error}"),
+            Self::NoSession => f.write_str("no such session"),
+            Self::Sequence(next) => write!(f, "not the next request, which would be {next}"),
+            Self::Stale(age) => write!(f, "too late by {age} us"),
+            Self::Unsupported => f.write_str("not known to it"),
+            Self::Malformed => f.write_str("malformed"),
+            Self::Version => f.write_str("another version of the protocol"),
+        }
+    }
 }
 
 /// A reply.

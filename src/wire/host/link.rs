@@ -110,6 +110,7 @@ pub(super) enum Refused {
     Pipe(PipeError),
     Silent,
     Busy { owner: Name, since_ms: u64 },
+    Greeting(Refusal),
 }
 
 /// The frame that makes any bench safe.
@@ -202,7 +203,7 @@ impl Link {
         within: Duration,
     ) -> core::result::Result<(), Refused> {
         let end = self.now() + within;
-        let mut holder = None;
+        let mut refused = Refused::Silent;
         let mut pause = Duration::from_millis(50);
         while self.now() < end {
             let header = Header { version: VERSION, kind: Kind::Hello.number(), ..Header::default() };
@@ -210,19 +211,15 @@ impl Link {
             let until = (self.now() + pause).min(end);
             pause = (pause * 2).min(Duration::from_millis(400));
             loop {
-                let answer = self.receive(until, &mut |_, frame| {
-                    let greeting = frame.header.kind == Kind::Hello.number() | REPLY || frame.header.kind == BUSY;
-                    match Reply::decode(frame.header.kind, frame.payload) {
+                let answer =
+                    self.receive(until, &mut |_, frame| match Reply::decode(frame.header.kind, frame.payload) {
                         Ok(Reply::Welcome(w)) if w.nonce == nonce && frame.header.session != 0 => {
                             Some((frame.header, Reply::Welcome(w)))
                         }
                         Ok(busy @ Reply::Busy { nonce: n, .. }) if n == nonce => Some((frame.header, busy)),
-                        _ => {
-                            let _stray = greeting;
-                            None
-                        }
-                    }
-                });
+                        Ok(no @ Reply::Refused { to, .. }) if to == Kind::Hello.number() => Some((frame.header, no)),
+                        _ => None,
+                    });
                 match answer.map_err(Refused::Pipe)? {
                     Some((header, Reply::Welcome(welcome))) => {
                         self.session = header.session;
@@ -234,15 +231,17 @@ impl Link {
                         return Ok(());
                     }
                     Some((_, Reply::Busy { owner, since_ms, .. })) => {
-                        holder = Some((owner, since_ms));
+                        refused = Refused::Busy { owner, since_ms };
                         // Asked again after the pause: the holder may be about to go.
                     }
+                    // It may have been a damaged one of another host: asked again as well.
+                    Some((_, Reply::Refused { why, .. })) => refused = Refused::Greeting(why),
                     Some(_) => {}
                     None => break,
                 }
             }
         }
-        Err(holder.map_or(Refused::Silent, |(owner, since_ms)| Refused::Busy { owner, since_ms }))
+        Err(refused)
     }
 
     /// Asks and waits for the answer.

@@ -4,7 +4,7 @@ use std::boxed::Box;
 use std::string::String;
 
 use super::super::pipe::{Pipe, PipeError};
-use super::super::reply::{Abilities, Reply, Welcome};
+use super::super::reply::{Abilities, Refusal, Reply, Welcome};
 use super::super::request::{Request, WHOLE};
 use super::super::spec::Record;
 use super::super::{SAMPLES_PER_FRAME, VERSION};
@@ -40,6 +40,12 @@ pub enum OpenError {
     /// Frames came, but no answer to the greeting.
     #[error("something sends frames but doesn't answer the greeting; switch the device off and on again")]
     NoAnswer,
+    /// The bench refuses the greeting.
+    #[error("the bench refuses the greeting ({why}); switch the device off and on again")]
+    Refused {
+        /// Why.
+        why: Refusal,
+    },
     /// Somebody else holds the bench.
     #[error(
         "the bench is held by `{owner}`, for {:.1} s now; close that program, or wait until its lease runs out",
@@ -67,6 +73,7 @@ pub(super) fn open(pipe: Box<dyn Pipe>, options: &OpenOptions) -> Result<Remote,
     link.greet(options.nonce, options.ends, options.owner, options.within).map_err(|refused| match refused {
         Refused::Pipe(e) => OpenError::Pipe(e),
         Refused::Busy { owner, since_ms } => OpenError::Busy { owner, since_ms },
+        Refused::Greeting(why) => OpenError::Refused { why },
         Refused::Silent if link.stats.bytes == 0 => OpenError::Silent,
         Refused::Silent if link.stats.frames == 0 => OpenError::NotFrames { bytes: link.stats.bytes },
         Refused::Silent => OpenError::NoAnswer,
