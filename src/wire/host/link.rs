@@ -202,7 +202,7 @@ impl Link {
         owner: Name,
         within: Duration,
     ) -> core::result::Result<(), Refused> {
-        let end = self.now() + within;
+        let end = self.now().saturating_add(within);
         let mut refused = Refused::Silent;
         let mut pause = Duration::from_millis(50);
         while self.now() < end {
@@ -275,7 +275,7 @@ impl Link {
         self.sequence = sequence;
         self.stats.requests += 1;
         let start = self.now();
-        let end = start + self.patience;
+        let end = start.saturating_add(self.patience);
         let mut patience = self.round_trip.patience();
         let mut sent = 0u32;
         // The same bytes again, with their old stamp: a fresh one could execute what
