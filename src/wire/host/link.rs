@@ -461,7 +461,11 @@ impl Link {
             return Ok(());
         }
         self.patience = self.patience.min(Duration::from_millis(500));
-        self.exchange(&Request::Bye, &mut |_, _| {})?;
+        match self.exchange(&Request::Bye, &mut |_, _| {}) {
+            // Its reply was lost, and it was sent again.
+            Err(Error { kind: ErrorKind::LinkLost, code: code::NO_SESSION, .. }) => return Ok(()),
+            other => other?,
+        };
         self.die(ErrorKind::LinkLost, code::NO_SESSION);
         Ok(())
     }
