@@ -94,6 +94,8 @@ pub(super) struct Link {
     /// Shots armed or fired whose end hasn't been seen.
     open_shots: Vec<ShotId>,
     pub(super) off_wanted: Arc<AtomicBool>,
+    /// Answers to the present request whose payload was none.
+    malformed: u32,
     /// Longest for one request.
     patience: Duration,
     pub(super) stats: LinkStats,
@@ -154,6 +156,7 @@ impl Link {
             dead: None,
             open_shots: Vec::new(),
             off_wanted: Arc::default(),
+            malformed: 0,
             patience,
             stats: LinkStats::default(),
         }
@@ -274,6 +277,7 @@ impl Link {
         };
         self.sequence = sequence;
         self.stats.requests += 1;
+        self.malformed = 0;
         let start = self.now();
         let end = start.saturating_add(self.patience);
         let mut patience = self.round_trip.patience();
@@ -291,6 +295,11 @@ impl Link {
             let until = (self.now() + patience).min(end);
             patience = (patience * 2).min(Duration::from_secs(1));
             match self.answer(sequence, kind, until, sink) {
+                Ok(None) if sent > 1 && self.malformed > 1 => {
+                    // Not damage, which would be seen: it can't be talked to.
+                    self.shout_off();
+                    return Err(self.protocol_broken());
+                }
                 Ok(None) => {}
                 Ok(Some(Reply::Refused { why: Refusal::Stale(_), .. })) if kind.class() != Class::Shot => {
                     // Not executed, and this host lives: the same again, with a fresh stamp.
@@ -301,7 +310,7 @@ impl Link {
                     if sent == 1 {
                         self.round_trip.add(self.now().saturating_sub(start));
                     }
-                    return self.understood(kind, reply);
+                    return self.understood(reply);
                 }
                 Err(e) => return Err(self.broken(&e)),
             }
@@ -310,13 +319,8 @@ impl Link {
     }
 
     /// A reply as the caller of a trait's method wants it.
-    fn understood(&mut self, kind: Kind, reply: Reply) -> Result<Reply> {
-        let Reply::Refused { why, .. } = reply else {
-            if reply.kind() == kind.number() | REPLY {
-                return Ok(reply);
-            }
-            return Err(self.die(ErrorKind::LinkLost, code::PROTOCOL));
-        };
+    fn understood(&mut self, reply: Reply) -> Result<Reply> {
+        let Reply::Refused { why, .. } = reply else { return Ok(reply) };
         let error = Error::new(Part::Bench, ErrorKind::NotSupported).with_code(code::UNSUPPORTED);
         Err(match why {
             Refusal::Failed(error) => error,
@@ -344,6 +348,7 @@ impl Link {
         sink: &mut Sink<'_>,
     ) -> core::result::Result<Option<Reply>, PipeError> {
         let session = self.session;
+        let mut malformed = 0;
         let answer = self.receive(until, &mut |stats, frame| {
             let header = frame.header;
             if header.session != session || header.sequence != sequence {
@@ -356,15 +361,18 @@ impl Link {
                 }
                 return None;
             }
-            let reply = Reply::decode(header.kind, frame.payload).ok();
-            let fits = match &reply {
-                Some(Reply::Refused { to, .. }) => *to == kind.number(),
-                Some(_) => true,
-                None => false,
-            };
+            let answers = header.kind == kind.number() | REPLY || header.kind == REFUSED;
+            let reply = Reply::decode(header.kind, frame.payload);
+            malformed += u32::from(answers && reply.is_err());
+            let fits = answers
+                && match &reply {
+                    Ok(Reply::Refused { to, .. }) => *to == kind.number(),
+                    reply => reply.is_ok(),
+                };
             stats.strays += u64::from(!fits);
-            reply.filter(|_| fits).map(|reply| (header, reply))
+            reply.ok().filter(|_| fits).map(|reply| (header, reply))
         })?;
+        self.malformed += malformed;
         Ok(answer.map(|(_, reply)| reply))
     }
 
