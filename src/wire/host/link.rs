@@ -82,6 +82,9 @@ pub(super) struct Link {
     filled: usize,
     session: u64,
     sequence: u32,
+    /// The next number was refused as stale before: late copies of that refusal
+    /// may be on the way.
+    refused_before: bool,
     /// The latest stamp from the device, and when it came.
     stamp: u64,
     heard: Duration,
@@ -139,6 +142,7 @@ impl Link {
             filled: 0,
             session: 0,
             sequence: 0,
+            refused_before: false,
             stamp: 0,
             heard,
             welcome: Welcome {
@@ -264,7 +268,8 @@ impl Link {
             return Err(Error::new(Part::Bench, ErrorKind::NotSupported).with_code(version.into()));
         }
         let fresh = Duration::from_micros(u64::from(self.welcome.write_lease) / 3);
-        if class == Class::Shot && self.now().saturating_sub(self.heard) > fresh {
+        // They would say of a shot that it wasn't executed: Alive takes the number instead.
+        if class == Class::Shot && (self.refused_before || self.now().saturating_sub(self.heard) > fresh) {
             self.exchange(&Request::Alive, &mut |_, _| {})?;
         }
         self.exchange(request, sink)
@@ -276,6 +281,7 @@ impl Link {
             return Err(self.die(ErrorKind::LinkLost, code::SEQUENCE));
         };
         self.sequence = sequence;
+        self.refused_before = false;
         self.stats.requests += 1;
         self.malformed = 0;
         let start = self.now();
@@ -332,6 +338,7 @@ impl Link {
             Refusal::Stale(_) => {
                 // Its number is still free.
                 self.sequence = self.sequence.saturating_sub(1);
+                self.refused_before = true;
                 Error::new(Part::Bench, ErrorKind::Timeout).with_code(code::LATE)
             }
             Refusal::Unsupported | Refusal::Version => error,
