@@ -16,6 +16,8 @@ struct Piece {
 #[derive(Debug, Default)]
 pub(super) struct Samples {
     channels: usize,
+    /// Of the acquisition, 0 before the first: beyond it there is nothing to be sent.
+    length: u64,
     /// The next to be delivered.
     next: u64,
     /// All before this one have been sent by the device.
@@ -28,7 +30,7 @@ pub(super) struct Samples {
 impl Samples {
     pub(super) fn armed(&mut self, acquisition: &Acquisition) {
         let channels = acquisition.channels.count() as usize;
-        *self = Self { channels: channels.max(1), ..Self::default() };
+        *self = Self { channels: channels.max(1), length: acquisition.length, ..Self::default() };
     }
 
     pub(super) fn stopped(&mut self) {
@@ -92,7 +94,8 @@ impl Incoming<'_> {
             (None, Some(start)) => start + self.length as u64,
             (None, None) => self.samples.next,
         };
-        if count == 0 || count > self.room || first < known || bytes.len() != count * channels * 2 {
+        let beyond = end > self.samples.length;
+        if count == 0 || count > self.room || first < known || beyond || bytes.len() != count * channels * 2 {
             return;
         }
         self.room -= count;
@@ -116,7 +119,7 @@ impl Incoming<'_> {
     pub(super) fn end(self, said: &Chunk) -> Option<Chunk> {
         let samples = self.samples;
         let end = said.first.checked_add(said.length as u64)?;
-        if said.first < samples.next || end < samples.sent {
+        if said.first < samples.next || end < samples.sent || end > samples.length {
             return None;
         }
         (samples.sent, samples.ended) = (end, said.last);
