@@ -164,7 +164,9 @@ impl Specs {
         })?;
         let l = &self.lasers;
         check(!l.sources.is_empty(), || "a laser array without sources".into())?;
-        check(l.queue > 0 && l.buffer_runs > 0, || "a laser array that can hold no shot".into())?;
+        check(l.queue > 0 && l.buffer_runs > 0, || {
+            std::format!("a laser array with a queue of {} shots and a buffer of {} runs", l.queue, l.buffer_runs)
+        })?;
         check(l.clock_min.0 > 0 && l.clock_min <= l.clock_max, || {
             std::format!("channel clocks from {} to {}", l.clock_min, l.clock_max)
         })?;
@@ -183,10 +185,18 @@ impl Specs {
         }
         let f = &self.focus;
         check(f.travel_min < f.travel_max && f.offset_max.0 >= 0 && f.offset_step.0 >= 0, || {
-            std::format!("focus travel from {} to {}, offsets to {}", f.travel_min, f.travel_max, f.offset_max)
+            std::format!(
+                "focus travel from {} to {}, offsets to {} in steps of {}",
+                f.travel_min,
+                f.travel_max,
+                f.offset_max,
+                f.offset_step
+            )
         })?;
         let t = &self.tracking;
-        check(t.offset_max.0 >= 0 && t.offset_step.0 >= 0, || std::format!("tracking offsets to {}", t.offset_max))?;
+        check(t.offset_max.0 >= 0 && t.offset_step.0 >= 0, || {
+            std::format!("tracking offsets to {} in steps of {}", t.offset_max, t.offset_step)
+        })?;
         let s = &self.spindle;
         check(s.velocity_min <= s.velocity_max && s.radius_min.0 >= 0 && s.radius_min < s.radius_max, || {
             std::format!(
@@ -204,7 +214,14 @@ impl Specs {
         }
         for (i, e) in self.supply.iter().flat_map(|s| s.electrodes.iter().enumerate()) {
             check(e.min <= e.max && e.step.0 > 0 && e.slew_max.0 > 0 && e.current_max.0 > 0, || {
-                std::format!("electrode {i} from {} to {} in steps of {}", e.min, e.max, e.step)
+                std::format!(
+                    "electrode {i} from {} to {} in steps of {}, slew to {}, currents to {}",
+                    e.min,
+                    e.max,
+                    e.step,
+                    e.slew_max,
+                    e.current_max
+                )
             })?;
         }
         Ok(())
