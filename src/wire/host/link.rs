@@ -82,9 +82,9 @@ pub(super) struct Link {
     filled: usize,
     session: u64,
     sequence: u32,
-    /// The next number was refused as stale before: late copies of that refusal
-    /// may be on the way.
-    refused_before: bool,
+    /// The next number was used before, and not counted: late answers to that may be
+    /// on the way.
+    used_before: bool,
     /// The latest stamp from the device, and when it came.
     stamp: u64,
     heard: Duration,
@@ -142,7 +142,7 @@ impl Link {
             filled: 0,
             session: 0,
             sequence: 0,
-            refused_before: false,
+            used_before: false,
             stamp: 0,
             heard,
             welcome: Welcome {
@@ -256,6 +256,18 @@ impl Link {
         self.call_with_samples(request, &mut |_, _| {})
     }
 
+    /// Makes safe by the request that every version knows.
+    pub(super) fn off(&mut self) -> Result<()> {
+        if let Some(error) = self.dead {
+            return Err(self.aged(error));
+        }
+        let done = self.exchange(&Request::Off, &mut |_, _| {}).map(drop);
+        // The bench doesn't count it.
+        self.sequence = self.sequence.saturating_sub(1);
+        self.used_before = true;
+        done
+    }
+
     /// The same, where samples come before the answer.
     pub(super) fn call_with_samples(&mut self, request: &Request<'_>, sink: &mut Sink<'_>) -> Result<Reply> {
         if let Some(error) = self.dead {
@@ -269,7 +281,7 @@ impl Link {
         }
         let fresh = Duration::from_micros(u64::from(self.welcome.write_lease) / 3);
         // They would say of a shot that it wasn't executed: Alive takes the number instead.
-        if class == Class::Shot && (self.refused_before || self.now().saturating_sub(self.heard) > fresh) {
+        if class == Class::Shot && (self.used_before || self.now().saturating_sub(self.heard) > fresh) {
             self.exchange(&Request::Alive, &mut |_, _| {})?;
         }
         self.exchange(request, sink)
@@ -281,7 +293,7 @@ impl Link {
             return Err(self.die(ErrorKind::LinkLost, code::SEQUENCE));
         };
         self.sequence = sequence;
-        self.refused_before = false;
+        self.used_before = false;
         self.stats.requests += 1;
         self.malformed = 0;
         let start = self.now();
@@ -338,7 +350,7 @@ impl Link {
             Refusal::Stale(_) => {
                 // Its number is still free.
                 self.sequence = self.sequence.saturating_sub(1);
-                self.refused_before = true;
+                self.used_before = true;
                 Error::new(Part::Bench, ErrorKind::Timeout).with_code(code::LATE)
             }
             Refusal::Unsupported | Refusal::Version => error,

@@ -211,7 +211,10 @@ impl LaserArray for RemoteLasers {
     fn off(&mut self) -> Result<()> {
         let mut link = self.link.lock();
         link.shots_over();
-        let off = link.call(&Request::LasersOff).map(drop);
+        let off = match link.other_version {
+            Some(_) => link.off(),
+            None => link.call(&Request::LasersOff).map(drop),
+        };
         if off.is_err() {
             link.shout_off();
         }
@@ -245,7 +248,10 @@ impl ElectrodeSupply for RemoteSupply {
 
     fn make_safe(&mut self) -> Result<()> {
         let mut link = self.link.lock();
-        let safe = link.call(&Request::MakeSafe).map(drop);
+        let safe = match link.other_version {
+            Some(_) => link.off(),
+            None => link.call(&Request::MakeSafe).map(drop),
+        };
         if safe.is_err() {
             link.shout_off();
         }
