@@ -375,8 +375,9 @@ impl Link {
                 return None;
             }
             if header.kind == SAMPLES {
-                if let Some((first, bytes)) = samples(frame.payload).filter(|_| kind == Kind::Samples) {
-                    sink(first, bytes);
+                match samples(frame.payload).filter(|_| kind == Kind::Samples) {
+                    Some((first, bytes)) => sink(first, bytes),
+                    None => stats.strays += 1,
                 }
                 return None;
             }
