@@ -94,6 +94,8 @@ pub(super) struct Link {
     round_trip: RoundTrip,
     /// Why nothing goes any more.
     dead: Option<Error>,
+    /// What the pipe said when it failed.
+    pub(super) failure: Option<PipeError>,
     /// Shots armed or fired whose end hasn't been seen.
     open_shots: Vec<ShotId>,
     pub(super) off_wanted: Arc<AtomicBool>,
@@ -158,6 +160,7 @@ impl Link {
             other_version: None,
             round_trip: RoundTrip { mean: Duration::from_millis(20), deviation: Duration::from_millis(10) },
             dead: None,
+            failure: None,
             open_shots: Vec::new(),
             off_wanted: Arc::default(),
             malformed: 0,
@@ -306,7 +309,7 @@ impl Link {
         while self.now() < end {
             let header = Header { version: VERSION, kind: kind.number(), session: self.session, sequence, stamp };
             if let Err(e) = self.send(&header, request, end) {
-                return Err(self.broken(&e));
+                return Err(self.broken(e));
             }
             sent += 1;
             self.stats.resent += u64::from(sent > 1);
@@ -330,7 +333,7 @@ impl Link {
                     }
                     return self.understood(reply);
                 }
-                Err(e) => return Err(self.broken(&e)),
+                Err(e) => return Err(self.broken(e)),
             }
         }
         Err(self.die(ErrorKind::Timeout, code::SILENT))
@@ -436,7 +439,7 @@ impl Link {
             stats.strays += 1;
             None
         }) {
-            let _kept = self.broken(&e);
+            let _kept = self.broken(e);
         }
     }
 
@@ -498,7 +501,8 @@ impl Link {
         Ok(())
     }
 
-    fn broken(&mut self, _why: &PipeError) -> Error {
+    fn broken(&mut self, why: PipeError) -> Error {
+        self.failure.get_or_insert(why);
         self.die(ErrorKind::LinkLost, code::PIPE)
     }
 

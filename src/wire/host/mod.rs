@@ -142,6 +142,12 @@ impl Remote {
         self.link.lock().stats
     }
 
+    /// What the pipe said when it failed: [`Error`](crate::hal::Error) has only room
+    /// for the fact.
+    pub fn pipe_failure(&self) -> Option<std::string::String> {
+        self.link.lock().failure.as_ref().map(ToString::to_string)
+    }
+
     /// Whether the session has ended.
     pub fn is_lost(&self) -> bool {
         self.link.lock().is_dead()

@@ -26,7 +26,10 @@ pub enum OpenError {
     #[error("{0}; check cable and power, then open the bench again")]
     Pipe(#[from] PipeError),
     /// Not a byte came.
-    #[error("nothing answers; check that the device is switched on and is a bench that speaks this protocol")]
+    #[error(
+        "nothing answers; check that the device is switched on, that it is a bench that speaks this protocol, \
+         and that the baud rate is the one that its manual states"
+    )]
     Silent,
     /// Bytes came, but never a frame.
     #[error(

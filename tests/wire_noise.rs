@@ -1,0 +1,196 @@
+//! Real benches at the end of bad lines: other baud rates, and faults by seed.
+
+use core::time::Duration;
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+use disc_hal::hal::{Microwatts, Rig as _, Source};
+use disc_hal::media::Medium;
+use disc_hal::record::{Job, Options, Silent, record};
+use disc_hal::safety::Config;
+use disc_hal::wire::host::LinkStats;
+use disc_hal::wire::wrappers::{Faults, Faulty, Framing, Injected, WrongBaud, loopback};
+use disc_hal::wire::{Bypass, DeviceConfig, Loopback, OpenError, OpenOptions, Pipe, PipeError, Remote};
+use disc_hal_emulator::{Clock, Emulator};
+use disc_hal_sim::SimRig;
+
+fn bench() -> Loopback<SimRig> {
+    let rig = SimRig::blank(Medium::load("dual-layer").unwrap(), 5).unwrap();
+    let config =
+        DeviceConfig { identity: *rig.identity(), boot: 1, host_clock: true, safety: Config::default(), samples: 512 };
+    let clock = rig.clock();
+    Loopback::new(rig, config, clock)
+}
+
+/// A board that prints its log to the line that it later serves.
+struct Talks<P> {
+    pipe: P,
+    log: Vec<u8>,
+}
+
+impl<P: Pipe> Pipe for Talks<P> {
+    fn read(&mut self, buffer: &mut [u8], wait: Duration) -> Result<usize, PipeError> {
+        if self.log.is_empty() {
+            return self.pipe.read(buffer, wait);
+        }
+        let count = buffer.len().min(self.log.len());
+        buffer.iter_mut().zip(self.log.drain(..count)).for_each(|(to, from)| *to = from);
+        Ok(count)
+    }
+
+    fn write(&mut self, bytes: &[u8], wait: Duration) -> Result<usize, PipeError> {
+        self.pipe.write(bytes, wait)
+    }
+
+    fn now(&self) -> Duration {
+        self.pipe.now()
+    }
+
+    fn bypass(&self) -> Option<Bypass> {
+        self.pipe.bypass()
+    }
+}
+
+const RATES: [u32; 6] = [9_600, 57_600, 115_200, 230_400, 921_600, 3_000_000];
+
+fn at(ours: u32, theirs: u32, framing: Framing, log: &[u8]) -> Result<Remote, OpenError> {
+    let board = Talks { pipe: bench(), log: log.to_vec() };
+    Remote::open(WrongBaud::new(board, ours, theirs, framing), &OpenOptions::default())
+}
+
+#[test]
+fn at_another_rate_the_error_names_the_rate() {
+    let log = b"[    1.204113] tester: firmware 1.0.0, bootloader 7\r\n".repeat(20);
+    let (mut silent, mut noisy) = (0, 0);
+    for ours in RATES {
+        for theirs in RATES.into_iter().filter(|rate| *rate != ours) {
+            for framing in [Framing::Drop, Framing::Give] {
+                // A bench that only answers has nothing to answer to.
+                let error = at(ours, theirs, framing, b"").unwrap_err();
+                let text = error.to_string();
+                assert!(matches!(error, OpenError::Silent), "{ours} {theirs}: {text}");
+                assert!(text.contains("baud rate"), "{text}");
+                // One that has said something was heard, but not understood.
+                let error = at(ours, theirs, framing, &log).unwrap_err();
+                let text = error.to_string();
+                match error {
+                    OpenError::NotFrames { bytes: 1.. } => noisy += 1,
+                    OpenError::Silent => silent += 1,
+                    _ => panic!("{ours} {theirs}: {text}"),
+                }
+                assert!(text.contains("baud rate"), "{text}");
+            }
+        }
+    }
+    println!("{noisy} times bytes without frames, {silent} times nothing");
+    assert!(noisy > 40, "{noisy}");
+}
+
+#[test]
+fn at_the_same_rate_it_opens() {
+    for rate in RATES {
+        for framing in [Framing::Drop, Framing::Give] {
+            let mut remote = at(rate, rate, framing, b"booted\r\n").unwrap();
+            assert!(remote.bench().lasers.set_power(Source(0), Microwatts(700)).is_ok(), "{rate}");
+        }
+    }
+}
+
+/// Keeps what a faulty pipe has counted, for when the host has it.
+struct Counted<P> {
+    pipe: Faulty<P>,
+    injected: Arc<Mutex<Injected>>,
+}
+
+impl<P: Pipe> Pipe for Counted<P> {
+    fn read(&mut self, buffer: &mut [u8], wait: Duration) -> Result<usize, PipeError> {
+        let count = self.pipe.read(buffer, wait);
+        *self.injected.lock().unwrap() = self.pipe.injected();
+        count
+    }
+
+    fn write(&mut self, bytes: &[u8], wait: Duration) -> Result<usize, PipeError> {
+        self.pipe.write(bytes, wait)
+    }
+
+    fn now(&self) -> Duration {
+        self.pipe.now()
+    }
+
+    fn bypass(&self) -> Option<Bypass> {
+        self.pipe.bypass()
+    }
+}
+
+/// Records and proves a small file over a link with `faults`.
+fn run(seed: u64, faults: Faults) -> (Result<String, String>, LinkStats, Injected) {
+    let medium = Medium::load("dual-layer").unwrap();
+    let data: Vec<u8> = (0..20_000u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+    let rig = SimRig::blank(medium.clone(), 5).unwrap();
+    let now = rig.clock();
+    let emulator = Emulator::new(rig, now, 1, Clock::Host, Config::default(), |_| {});
+    let stop = emulator.stopper();
+    let (host, mut device) = loopback();
+    let injected = Arc::default();
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            // When the host is gone, so is its end.
+            let _gone = emulator.serve(&mut device);
+        });
+        let pipe = Counted { pipe: Faulty::new(host, seed, faults), injected: Arc::clone(&injected) };
+        let mut remote = Remote::open(pipe, &OpenOptions::default()).unwrap();
+        let jobs = [Job { name: "data", data: &data, layer: 0, address: None }];
+        let result = record(remote.bench(), &medium, &jobs, Options::default(), &mut Silent);
+        let result = match result {
+            Ok(recording) => {
+                assert!(
+                    recording.layers.iter().all(|l| l.identical),
+                    "a file that isn't what it should be is an error"
+                );
+                Ok(format!("{recording:?}"))
+            }
+            Err(error) => Err(error.to_string()),
+        };
+        let (stats, injected) = (remote.stats(), *injected.lock().unwrap());
+        drop(remote);
+        stop();
+        (result, stats, injected)
+    })
+}
+
+#[test]
+fn a_file_over_a_mildly_faulty_link_is_the_same_or_an_error() {
+    let (good, stats, _) = run(0, Faults::NONE);
+    let good = good.unwrap();
+    println!("without faults: {stats:?}");
+    let mut done = 0;
+    for seed in 1..=4 {
+        // Samples fare badly with any loss: what is lost of them isn't sent again.
+        let rate = if seed % 2 == 0 { 0.000_2 } else { 0.002 };
+        let faults = Faults {
+            flip: rate,
+            drop: rate,
+            duplicate: rate,
+            stale: rate,
+            delay: rate,
+            truncate: rate,
+            garbage: rate,
+            longest_delay: Duration::from_millis(30),
+            ..Faults::NONE
+        };
+        let (result, stats, injected) = run(seed, faults);
+        println!("seed {seed}: {} faults in {} pieces, {stats:?}", injected.total(), injected.pieces);
+        match &result {
+            Ok(text) => {
+                done += 1;
+                println!("  recorded{}", if *text == good { ", as without faults" } else { "" });
+            }
+            Err(error) => {
+                println!("  {error}");
+                assert!(error.contains("laser"), "what is lit is said: {error}");
+            }
+        }
+        assert!(injected.total() > 0 && stats.resent > 0, "{stats:?}");
+    }
+    assert!(done > 0, "not one of them was recorded");
+}
