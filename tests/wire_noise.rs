@@ -96,20 +96,26 @@ fn at_the_same_rate_it_opens() {
     }
 }
 
-/// Keeps what a faulty pipe has counted, for when the host has it.
+/// A faulty pipe whose counts can be seen while the host has it.
 struct Counted<P> {
     pipe: Faulty<P>,
+    /// For what comes back.
+    back: Faults,
+    /// For what is sent.
+    there: Faults,
     injected: Arc<Mutex<Injected>>,
 }
 
 impl<P: Pipe> Pipe for Counted<P> {
     fn read(&mut self, buffer: &mut [u8], wait: Duration) -> Result<usize, PipeError> {
+        self.pipe.set_faults(self.back);
         let count = self.pipe.read(buffer, wait);
         *self.injected.lock().unwrap() = self.pipe.injected();
         count
     }
 
     fn write(&mut self, bytes: &[u8], wait: Duration) -> Result<usize, PipeError> {
+        self.pipe.set_faults(self.there);
         self.pipe.write(bytes, wait)
     }
 
@@ -122,8 +128,8 @@ impl<P: Pipe> Pipe for Counted<P> {
     }
 }
 
-/// Records and proves a small file over a link with `faults`.
-fn run(seed: u64, faults: Faults) -> (Result<String, String>, LinkStats, Injected) {
+/// Records and proves a small file over a link with these faults.
+fn run(seed: u64, there: Faults, back: Faults) -> (Result<String, String>, LinkStats, Injected) {
     let medium = Medium::load("dual-layer").unwrap();
     let data: Vec<u8> = (0..20_000u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
     let rig = SimRig::blank(medium.clone(), 5).unwrap();
@@ -137,7 +143,7 @@ fn run(seed: u64, faults: Faults) -> (Result<String, String>, LinkStats, Injecte
             // When the host is gone, so is its end.
             let _gone = emulator.serve(&mut device);
         });
-        let pipe = Counted { pipe: Faulty::new(host, seed, faults), injected: Arc::clone(&injected) };
+        let pipe = Counted { pipe: Faulty::new(host, seed, back), back, there, injected: Arc::clone(&injected) };
         let mut remote = Remote::open(pipe, &OpenOptions::default()).unwrap();
         let jobs = [Job { name: "data", data: &data, layer: 0, address: None }];
         let result = record(remote.bench(), &medium, &jobs, Options::default(), &mut Silent);
@@ -160,37 +166,32 @@ fn run(seed: u64, faults: Faults) -> (Result<String, String>, LinkStats, Injecte
 
 #[test]
 fn a_file_over_a_mildly_faulty_link_is_the_same_or_an_error() {
-    let (good, stats, _) = run(0, Faults::NONE);
+    let (good, ..) = run(0, Faults::NONE, Faults::NONE);
     let good = good.unwrap();
-    println!("without faults: {stats:?}");
-    let mut done = 0;
-    for seed in 1..=4 {
-        // Samples fare badly with any loss: what is lost of them isn't sent again.
-        let rate = if seed % 2 == 0 { 0.000_2 } else { 0.002 };
-        let faults = Faults {
-            flip: rate,
-            drop: rate,
-            duplicate: rate,
-            stale: rate,
-            delay: rate,
-            truncate: rate,
-            garbage: rate,
-            longest_delay: Duration::from_millis(30),
-            ..Faults::NONE
-        };
-        let (result, stats, injected) = run(seed, faults);
+    let repeats = Faults {
+        drop: 0.005,
+        duplicate: 0.005,
+        stale: 0.005,
+        delay: 0.005,
+        longest_delay: Duration::from_millis(30),
+        ..Faults::NONE
+    };
+    // Lost samples aren't sent again, and bad frames trip an armed bench: those may be errors.
+    let all = |rate| Faults { flip: rate, truncate: rate, garbage: rate, drop: rate, delay: rate, ..repeats };
+    let runs = [(1, repeats, Faults::NONE), (2, all(0.002), all(0.002)), (3, all(0.000_2), all(0.000_2))];
+    for (seed, there, back) in runs {
+        let (result, stats, injected) = run(seed, there, back);
         println!("seed {seed}: {} faults in {} pieces, {stats:?}", injected.total(), injected.pieces);
-        match &result {
-            Ok(text) => {
-                done += 1;
-                println!("  recorded{}", if *text == good { ", as without faults" } else { "" });
-            }
+        match result {
+            // A place that was read again may have been measured a little differently.
+            Ok(text) => assert!(seed > 1 || text == good, "{text}\n{good}"),
             Err(error) => {
                 println!("  {error}");
-                assert!(error.contains("laser"), "what is lit is said: {error}");
+                assert!(seed > 1, "a request that is lost or comes twice is executed once: {error}");
+                // What is lit and what is on the disc.
+                assert!(error.contains("; on the disc, ") && error.contains("; the lasers are "), "{error}");
             }
         }
-        assert!(injected.total() > 0 && stats.resent > 0, "{stats:?}");
+        assert!(injected.total() > 20 && stats.resent > 5 && stats.strays > 5, "{injected:?} {stats:?}");
     }
-    assert!(done > 0, "not one of them was recorded");
 }
