@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 use std::boxed::Box;
+use std::string::{String, ToString as _};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::vec::Vec;
@@ -91,6 +92,8 @@ pub(super) struct Link {
     round_trip: RoundTrip,
     /// Why nothing goes any more.
     dead: Option<Error>,
+    /// What the pipe said when it failed.
+    pub(super) words: Option<String>,
     /// Shots armed or fired whose end hasn't been seen.
     open_shots: Vec<ShotId>,
     pub(super) off_wanted: Arc<AtomicBool>,
@@ -151,6 +154,7 @@ impl Link {
             other_version: None,
             round_trip: RoundTrip { mean: Duration::from_millis(20), deviation: Duration::from_millis(10) },
             dead: None,
+            words: None,
             open_shots: Vec::new(),
             off_wanted: Arc::default(),
             patience,
@@ -464,7 +468,9 @@ impl Link {
         Ok(())
     }
 
-    fn broken(&mut self, _why: &PipeError) -> Error {
+    fn broken(&mut self, why: &PipeError) -> Error {
+        // An `Error` has no room for words.
+        self.words.get_or_insert_with(|| why.to_string());
         self.die(ErrorKind::LinkLost, code::PIPE)
     }
 

@@ -8,6 +8,7 @@ mod samples;
 use core::time::Duration;
 use std::boxed::Box;
 use std::io;
+use std::string::String;
 use std::sync::atomic::Ordering;
 
 pub use link::{LinkStats, code};
@@ -145,6 +146,11 @@ impl Remote {
     /// Whether the session has ended.
     pub fn is_lost(&self) -> bool {
         self.link.lock().is_dead()
+    }
+
+    /// What the pipe said when it failed, for people; `None` while it hasn't.
+    pub fn why_lost(&self) -> Option<String> {
+        self.link.lock().words.clone()
     }
 
     /// Whether time passes on the bench only by this host's delays.
