@@ -65,7 +65,7 @@ impl Opened {
         }
     }
 
-    /// Where its disc is: a disc file, or the bench's selector.
+    /// Where its disc is: a disc file, or the bench's selector; none in memory.
     pub(crate) fn disc(&self) -> Option<String> {
         match self {
             Self::Sim(rig) => rig.path().map(|path| path.display().to_string()),

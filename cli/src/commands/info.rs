@@ -70,6 +70,7 @@ pub(super) fn run(args: &Info, voice: Voice) -> Result<Code, Failure> {
         target => Opened::for_reading(target, voice)?,
     };
     let place = bench.disc();
+    let source = if bench.written().is_some() { Source::File } else { Source::Bench };
     let (name, value) = bench.settings();
     let mut sections = vec![
         Section::new("bench")
@@ -85,7 +86,7 @@ pub(super) fn run(args: &Info, voice: Voice) -> Result<Code, Failure> {
         Err(failure) => (None, Some(failure)),
     };
     let layers = written.map_or(Ok(Vec::new()), |written| states(&medium, &written))?;
-    sections.extend(layers.iter().map(|state| layer_section(&medium, state)));
+    sections.extend(layers.iter().map(|state| layer_section(&medium, state, source)));
     if args.json {
         let (bench, error) = (bench.identity(), failure.as_ref().map(Failure::what));
         let (schema, command) = (1, "info");
@@ -263,7 +264,16 @@ fn medium_section(medium: &Medium) -> Section {
         .with("read power", mw(medium.read_power.0))
 }
 
-fn layer_section(medium: &Medium, state: &LayerState) -> Section {
+/// Whose word it is, what is recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Source {
+    /// The disc file, which knows each recording.
+    File,
+    /// The bench, which sees only where the first blank ECC block is.
+    Bench,
+}
+
+fn layer_section(medium: &Medium, state: &LayerState, source: Source) -> Section {
     let layer = &medium.layers[state.layer];
     let films: Vec<String> = layer.films.iter().map(|f| format!("{} {:.0} nm", f.material, f.groove.0 * 1e9)).collect();
     let direction = match layer.layout.direction {
@@ -277,10 +287,12 @@ fn layer_section(medium: &Medium, state: &LayerState) -> Section {
         .with("data area", format!("{}, {} sectors", layer.layout.data, layer.layout.data.sectors()))
         .with("write power", format!("{} recommended, beta {}", mw(layer.write.strategy.peak.0), layer.write.beta));
     for r in &state.recorded {
-        section = section.with(
-            "recorded",
-            format!("data from {}, {} ECC blocks ({} KiB with padding)", sector(r.first), r.blocks, r.blocks * 32),
-        );
+        let (first, blocks) = (sector(r.first), r.blocks);
+        let recorded = match source {
+            Source::File => format!("data from {first}, {blocks} ECC blocks ({} KiB with padding)", blocks * 32),
+            Source::Bench => format!("data from {first}, {blocks} ECC blocks in one recording or several"),
+        };
+        section = section.with("recorded", recorded);
     }
     if state.recorded.is_empty() {
         section = section.with("recorded", "nothing");

@@ -270,7 +270,7 @@ impl<R: Rig + 'static> Emulator<R> {
         self.clock == Clock::Host && Duration::from_millis(self.wall().saturating_sub(before)) > self.hold_lease
     }
 
-    /// Makes the bench safe, stores what it keeps, and gives it back.
+    /// Makes the bench safe and stores what it keeps.
     ///
     /// # Errors
     /// Those of [`Rig::close`].

@@ -45,6 +45,7 @@ mod classify;
 mod discover;
 mod error;
 mod pipe;
+mod process;
 
 #[cfg(unix)]
 #[path = "unix.rs"]
