@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{ArgGroup, Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
 use crate::exit;
-use crate::selector::Selector;
+use crate::selector::{Port, Selector};
 
 /// Records, reads, measures and judges optical discs on any bench.
 ///
@@ -57,6 +57,16 @@ pub(crate) struct Target {
     /// of the disc file, else dual-layer (a new disc, or one in a bench on a link).
     #[arg(long, value_name = "NAME|FILE")]
     pub(crate) medium: Option<String>,
+}
+
+impl Target {
+    /// The port of a bench on a serial line, if that is what is meant.
+    pub(crate) fn port(&self) -> Option<&Port> {
+        match &self.bench {
+            Some(Selector::Serial(port)) => Some(port),
+            _ => None,
+        }
+    }
 }
 
 /// Records files, reads them back, compares every byte, measures and judges.
@@ -246,6 +256,7 @@ Examples:
   disc-hal emulate --serial --link /tmp/bench &
   disc-hal record README.md --bench serial:/tmp/bench
   disc-hal emulate --serial --clock wall --for 10m")]
+#[cfg_attr(not(unix), allow(dead_code, reason = "there are no pseudo-terminals to serve it on"))]
 pub(crate) struct Emulate {
     /// On a pseudo-terminal: a serial port without hardware, whose baud rate is
     /// whatever the host likes.

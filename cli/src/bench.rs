@@ -1,6 +1,6 @@
 //! Opened benches: simulated ones, and those at the other end of a link.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use disc_hal::hal::Rig;
 use disc_hal::media::Medium;
@@ -12,7 +12,7 @@ use crate::args::Target;
 use crate::disc;
 use crate::exit::{Code, Failure};
 use crate::progress::Voice;
-use crate::selector::{Port, Selector};
+use crate::selector::Port;
 
 /// An opened bench with a disc in it.
 #[derive(Debug)]
@@ -124,19 +124,4 @@ impl From<SimRig> for Opened {
 /// The pipe to the bench at a port: the one place where a link begins.
 fn pipe(port: &Port) -> Result<Box<dyn Pipe>, Failure> {
     Ok(Box::new(SerialPipe::open(&port.path, port.baud).map_err(OpenBenchError::from)?))
-}
-
-impl Target {
-    /// The port of a bench on a serial line, if that is what is meant.
-    pub(crate) fn port(&self) -> Option<&Port> {
-        match &self.bench {
-            Some(Selector::Serial(port)) => Some(port),
-            _ => None,
-        }
-    }
-}
-
-/// Paths for messages, from the root.
-pub(crate) fn shown(path: &Path) -> String {
-    std::path::absolute(path).unwrap_or_else(|_| PathBuf::from(path)).display().to_string()
 }

@@ -30,6 +30,7 @@ impl Words {
     pub(crate) const REMOTE: Self =
         Self { first: "the lasers go dark", second: "what was being recorded has no end on the disc" };
     /// For the other end.
+    #[cfg(unix)]
     pub(crate) const EMULATED: Self = Self {
         first: "the bench is made safe and its disc is stored",
         second: "what was recorded in the last session is not in the disc file",

@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use super::{Purpose, options, with_bench};
 use crate::args::Record;
-use crate::bench::{Opened, shown};
+use crate::bench::Opened;
 use crate::disc::{self, Claim};
 use crate::exit::{Code, Failure};
 use crate::input;
@@ -117,7 +117,7 @@ impl fmt::Display for Onto<'_> {
         match self {
             Self::Disc(claim) if claim.is_new() => write!(f, "a new simulated disc, {}", shown(claim.path())),
             Self::Disc(claim) => write!(f, "the disc in {}", claim.path().display()),
-            Self::Port(port) => write!(f, "the disc in the bench {port}"),
+            Self::Port(port) => write!(f, "the disc in the bench at {port}"),
         }
     }
 }
@@ -248,6 +248,11 @@ fn show(
         voice.say(&format!("the report is in {}", path.display()));
     }
     shown.map(|()| passed)
+}
+
+/// A path for messages, from the root.
+fn shown(path: &Path) -> String {
+    std::path::absolute(path).unwrap_or_else(|_| path.into()).display().to_string()
 }
 
 /// The layer of each file.
