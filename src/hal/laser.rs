@@ -144,6 +144,11 @@ pub trait LaserArray {
 
     /// Hands over run lengths (in channel bits, each 1 to 255; a shot begins with
     /// a space) and returns how many the buffer took: from none to all.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for a run of 0, an unknown source or shot, `WrongState`
+    /// when the shot is over, `OutOfRange` if all of them together with what was
+    /// fed before are longer than the plan. Nothing is taken then.
     fn feed(&mut self, shot: ShotId, source: Source, runs: &[u8]) -> Result<usize>;
 
     /// Arms a shot that has been fed, checking interlocks, servos and limits.

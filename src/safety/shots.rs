@@ -181,6 +181,10 @@ impl State {
         if !matches!(shot.phase, Phase::Begun | Phase::Armed { .. }) || !shot.is_fed() {
             return laser(ErrorKind::WrongState);
         }
+        // What was made dark has to be over before anything else is armed.
+        if !self.shots.iter().flatten().all(Shot::is_open) {
+            return laser(ErrorKind::Busy);
+        }
         let measure = Measure { sources: shot.sources, power: shot.power, light_max: shot.light_max };
         if !self.fits_beside(measure, limits) {
             return laser(ErrorKind::OutOfRange);
@@ -262,10 +266,11 @@ impl State {
         })
     }
 
-    /// Nobody can tell what became of a shot whose part keeps silent after its end.
+    /// Nobody can tell what became of a shot whose part keeps silent after its end,
+    /// nor whether it is dark.
     pub(super) fn forget_silent(&mut self, limits: &Limits<'_>) -> Effects {
         let (now, patience) = (self.now, u64::from(limits.config.write_lease));
-        let mut effects = Effects::empty();
+        let mut silent = false;
         let Self { shots, ring, .. } = self;
         for slot in shots {
             if let Some(Shot { number, phase: Phase::Closing { since, .. }, .. }) = slot
@@ -273,10 +278,10 @@ impl State {
             {
                 ring.push(*number, Outcome::Unknown);
                 *slot = None;
-                effects = Effects::LASERS_OFF;
+                silent = true;
             }
         }
-        effects
+        if silent { self.trip(AbortCause::Limit, LaserStatus::TRIP_MONITOR) } else { Effects::empty() }
     }
 
     pub(super) fn observe(&mut self, id: ShotId, said: Outcome, effects: &mut Effects) -> Verdict {

@@ -12,7 +12,7 @@ mod shots;
 use super::frame::{CONTROL_MAX, Decoder, Frame, VERSION, encoded_max};
 use super::reply::{Abilities, REPLY, Refusal, Reply, Welcome};
 use super::request::{Class, Kind, Request};
-use crate::hal::{Bench, FocusFlags, Identity, Name, SpindleFlags, TrackingFlags};
+use crate::hal::{Bench, ErrorKind, FocusFlags, Identity, Name, SpindleFlags, TrackingFlags};
 use crate::safety::{self, Config, Effects, Event, Inputs, Limits, State, Verdict};
 use output::Output;
 use shots::Slots;
@@ -339,14 +339,14 @@ fn lost_servos(bench: &mut Bench<'_>) -> Inputs {
     inputs
 }
 
-/// What the servos must have before a shot is armed.
-fn open_servos(bench: &mut Bench<'_>) -> Inputs {
-    let mut inputs = Inputs::empty();
-    inputs.set(Inputs::FOCUS_LOST, !bench.focus.status().is_ok_and(|s| s.flags.contains(FocusFlags::LOCKED)));
-    inputs.set(Inputs::TRACKING_LOST, !bench.tracking.status().is_ok_and(|s| s.flags.contains(TrackingFlags::LOCKED)));
-    inputs.set(
-        Inputs::SPINDLE_OFF_SPEED,
-        !bench.spindle.status().is_ok_and(|s| s.flags.contains(SpindleFlags::AT_SPEED)),
-    );
-    inputs
+/// What is missing for a shot to be armed.
+fn open_servo(bench: &mut Bench<'_>) -> Option<ErrorKind> {
+    if !bench.focus.status().is_ok_and(|s| s.flags.contains(FocusFlags::LOCKED)) {
+        return Some(ErrorKind::FocusLost);
+    }
+    if !bench.tracking.status().is_ok_and(|s| s.flags.contains(TrackingFlags::LOCKED)) {
+        return Some(ErrorKind::TrackingLost);
+    }
+    let at_speed = bench.spindle.status().is_ok_and(|s| s.flags.contains(SpindleFlags::AT_SPEED));
+    (!at_speed).then_some(ErrorKind::WrongState)
 }

@@ -216,21 +216,20 @@ impl Lasers {
     }
 
     pub(crate) fn feed(&mut self, id: ShotId, runs: &[u8]) -> Result<usize> {
+        if runs.contains(&0) {
+            return Err(error(ErrorKind::InvalidArgument));
+        }
         let shot = self.shot(id)?;
         if !shot.is_open() {
             return Err(error(ErrorKind::WrongState));
         }
-        let room = (BUFFER_RUNS as usize).saturating_sub(shot.runs.len());
-        // What doesn't fit comes again, and often: it is looked at when there is room.
-        let taken = runs.get(..room).unwrap_or(runs);
-        if taken.contains(&0) {
-            return Err(error(ErrorKind::InvalidArgument));
-        }
-        let bits: u64 = taken.iter().map(|&r| u64::from(r)).sum();
-        if shot.fed + bits > shot.plan.length {
+        let bits = |runs: &[u8]| runs.iter().map(|&r| u64::from(r)).sum::<u64>();
+        if shot.fed + bits(runs) > shot.plan.length {
             return Err(error(ErrorKind::OutOfRange));
         }
-        shot.fed += bits;
+        let room = (BUFFER_RUNS as usize).saturating_sub(shot.runs.len());
+        let taken = runs.get(..room).unwrap_or(runs);
+        shot.fed += bits(taken);
         shot.runs.extend(taken);
         Ok(taken.len())
     }

@@ -116,7 +116,7 @@ impl Radial {
     }
 
     pub(crate) fn set_offset(&mut self, offset: Nanometres) -> Result<Nanometres> {
-        if offset.0.abs() > self.spec.offset_max.0 {
+        if offset.0.unsigned_abs() > self.spec.offset_max.0.unsigned_abs() {
             return Err(error(ErrorKind::OutOfRange));
         }
         let applied = Nanometres(offset.0 / self.spec.offset_step.0 * self.spec.offset_step.0);
@@ -187,7 +187,7 @@ impl World {
         let layout = &self.disc.medium.layers.get(layer).ok_or(error(ErrorKind::FocusLost))?.layout;
         let known = [&layout.test, &layout.data].iter().any(|a| a.contains(address));
         // Run-in before an area is reached too: a few sectors.
-        let near = [&layout.test, &layout.data].iter().any(|a| a.contains(Address(address.0 + 64)));
+        let near = [&layout.test, &layout.data].iter().any(|a| a.contains(Address(address.0.saturating_add(64))));
         let radius = self.radius_of(layer, bits).filter(|_| known || near).ok_or(error(ErrorKind::NoAddress))?;
         self.radial.errand = Errand::Seek { bits, tries: 0 };
         // A sled lands within some tens of micrometres.
