@@ -56,7 +56,7 @@ struct Input {
 /// Where the files go.
 enum Onto<'a> {
     /// On a simulated disc.
-    Disc(Claim),
+    Disc(Box<Claim>),
     /// On whatever disc is in the bench at a port.
     Port(&'a Port),
 }
@@ -69,7 +69,7 @@ impl<'a> Onto<'a> {
                 Err(Failure::new(Code::Usage, what).next("leave --seed out"))
             }
             Some(port) => Ok(Self::Port(port)),
-            None => Ok(Self::Disc(Claim::new(disc::named(&args.target)?)?)),
+            None => Ok(Self::Disc(Claim::new(disc::named(&args.target)?)?.into())),
         }
     }
 

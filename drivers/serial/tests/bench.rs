@@ -1,10 +1,10 @@
 //! Opening and probing on real pseudo-terminals: who answers, and what else comes.
 #![cfg(unix)]
 
+use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use disc_hal::hal::Rig as _;

@@ -1,10 +1,11 @@
 //! The serial pipe on real pseudo-terminals.
 #![cfg(unix)]
 
+use core::time::Duration;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use disc_hal::wire::{Pipe, PipeError};
 use disc_hal_emulator::Pty;
@@ -323,12 +324,12 @@ fn a_link_to_the_port_comes_and_goes_with_it() {
     device.link(&at).unwrap();
     device.link(&at).expect("an old link is replaced");
 
-    let seen = disc_hal_serial::candidates(std::slice::from_ref(&folder));
+    let seen = disc_hal_serial::candidates(core::slice::from_ref(&folder));
     let found = seen.iter().find(|found| found.path == at).expect("found in its folder");
     assert_eq!(found.access, disc_hal_serial::Access::Ok);
     let host = SerialPipe::open(&at, BAUD).unwrap();
     if cfg!(target_os = "linux") {
-        let seen = disc_hal_serial::candidates(std::slice::from_ref(&at));
+        let seen = disc_hal_serial::candidates(core::slice::from_ref(&at));
         let found = seen.iter().find(|found| found.path == at).expect("named");
         assert_eq!(found.access, disc_hal_serial::Access::Busy { owner: Some(std::process::id()) });
     }

@@ -1,10 +1,10 @@
 //! One session over one pipe: requests, replies, and what to do when they don't come.
 
+use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
 use std::boxed::Box;
 use std::string::{String, ToString as _};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::vec::Vec;
 
 use super::super::frame::{CONTROL_MAX, Decoder, Frame, Header, SAMPLES_MAX, VERSION, buffer_for, build, encoded_max};
@@ -107,6 +107,9 @@ impl core::fmt::Debug for Link {
         f.debug_struct("Link").field("session", &self.session).field("stats", &self.stats).finish_non_exhaustive()
     }
 }
+
+/// Makes an answer of a frame, if it is the one that is waited for.
+type Wanted<'w> = dyn FnMut(&mut LinkStats, Frame<'_>) -> Option<(Header, Reply)> + 'w;
 
 /// Why no session came about.
 pub(super) enum Refused {
@@ -374,7 +377,7 @@ impl Link {
     fn receive(
         &mut self,
         until: Duration,
-        wanted: &mut dyn FnMut(&mut LinkStats, Frame<'_>) -> Option<(Header, Reply)>,
+        wanted: &mut Wanted<'_>,
     ) -> core::result::Result<Option<(Header, Reply)>, PipeError> {
         loop {
             let mut input = self.input.get(self.taken..self.filled).unwrap_or(&[]);

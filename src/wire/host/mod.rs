@@ -5,11 +5,11 @@ mod open;
 mod parts;
 mod samples;
 
+use core::sync::atomic::Ordering;
 use core::time::Duration;
 use std::boxed::Box;
 use std::io;
 use std::string::String;
-use std::sync::atomic::Ordering;
 
 pub use link::{LinkStats, code};
 pub use open::OpenError;
