@@ -231,5 +231,7 @@ mod tests {
         let source = core::error::Error::source(&error).and_then(|s| s.downcast_ref::<Error>());
         assert_eq!(source, Some(&hal));
         assert!(error.to_string().contains("treat them as lit"), "{error}");
+        let error = RecordError::new(Stage::Read, None, None, hal.into(), None, Light::OffWithin(4_990));
+        assert!(error.to_string().ends_with("switches the lasers off by itself within 4990 ms"), "{error}");
     }
 }
