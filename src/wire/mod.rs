@@ -12,6 +12,8 @@ mod pipe;
 mod reply;
 mod request;
 mod spec;
+#[cfg(feature = "std")]
+pub mod wrappers;
 
 pub use codec::Malformed;
 pub use device::{Device, DeviceConfig, LargeDevice, SmallDevice};

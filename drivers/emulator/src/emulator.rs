@@ -216,6 +216,7 @@ impl<R: Rig + 'static> Emulator<R> {
         let mut output = vec![0; 1 << 16];
         let (mut from, mut upto) = (0, 0);
         let mut quiet = true;
+        let mut looked = Instant::now();
         while !shared.stop.load(Ordering::Relaxed) {
             // Bytes are taken in even while nobody takes ours: one of them may be an Off.
             let wait = if from < upto || !quiet { Duration::ZERO } else { GLANCE };
@@ -233,7 +234,7 @@ impl<R: Rig + 'static> Emulator<R> {
                     self.heard();
                 }
                 *heard = now();
-            } else if self.clock == Clock::Host {
+            } else if self.clock == Clock::Host && looked.elapsed() >= TICK {
                 // Inputs are looked at though the world stands still.
                 let inputs = Inputs::from_bits_truncate(shared.inputs.load(Ordering::Relaxed));
                 device.tick(inputs, &mut rig.bench(), now);
@@ -242,12 +243,19 @@ impl<R: Rig + 'static> Emulator<R> {
                 (from, upto) = (0, device.transmit(&mut output, &mut rig.bench(), now));
             }
             quiet = device.is_quiet();
-            if count > 0 || self.clock == Clock::Host {
+            // The end of a session is seen before it is answered: a host that has said
+            // goodbye finds its disc stored.
+            if looked.elapsed() >= TICK || inner.device.safety().session() != inner.session {
+                looked = Instant::now();
                 inner.look();
             }
             drop(inner);
-            if from < upto {
-                from += pipe.write(output.get(from..upto).unwrap_or(&[]), TICK)?;
+            while from < upto {
+                let taken = pipe.write(output.get(from..upto).unwrap_or(&[]), TICK)?;
+                from += taken;
+                if taken == 0 {
+                    break;
+                }
             }
         }
         Ok(())
