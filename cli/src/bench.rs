@@ -38,15 +38,7 @@ impl Opened {
 
     /// The bench at a port.
     pub(crate) fn connect(port: &Port) -> Result<Self, Failure> {
-        let owner = format!("disc-hal process {}", std::process::id());
-        let named = |source| OpenBenchError::Bench { path: port.path.clone(), source };
-        let remote = Remote::open(pipe(port)?, &OpenOptions::default().owner(&owner)).map_err(named)?;
-        if let Some(version) = remote.other_version() {
-            let ours = wire::VERSION;
-            let what = format!("{port} speaks version {version} of the protocol, and this program version {ours}");
-            return Err(Failure::new(Code::NoDevice, what).next("update the older one of both"));
-        }
-        Ok(Self::Remote(Box::new(remote), port.clone()))
+        Ok(Self::Remote(Box::new(connect(port)?), port.clone()))
     }
 
     /// The bench.
@@ -119,6 +111,25 @@ impl From<SimRig> for Opened {
     fn from(rig: SimRig) -> Self {
         Self::Sim(Box::new(rig))
     }
+}
+
+/// The bench at a port.
+pub(crate) fn connect(port: &Port) -> Result<Remote, Failure> {
+    let owner = format!("disc-hal process {}", std::process::id());
+    let named = |source| OpenBenchError::Bench { path: port.path.clone(), source };
+    let remote = Remote::open(pipe(port)?, &OpenOptions::default().owner(&owner)).map_err(named)?;
+    if let Some(version) = remote.other_version() {
+        let ours = wire::VERSION;
+        let what = format!("{port} speaks version {version} of the protocol, and this program version {ours}");
+        return Err(Failure::new(Code::NoDevice, what).next("update the older one of both"));
+    }
+    Ok(remote)
+}
+
+/// Why a bench of a kind to come can't be opened.
+pub(crate) fn no_driver(text: &str) -> Failure {
+    Failure::new(Code::NoDevice, format!("this version has no driver for the bench `{text}`"))
+        .next("`disc-hal benches` lists the benches that can be used")
 }
 
 /// The pipe to the bench at a port: the one place where a link begins.

@@ -9,6 +9,7 @@ use disc_hal::media::Medium;
 use disc_hal_sim::{DiscFileError, SimError, SimRig, Written};
 
 use crate::args::Target;
+use crate::bench;
 use crate::exit::{Code, Failure};
 use crate::selector::Selector;
 
@@ -26,10 +27,7 @@ pub(crate) fn named(target: &Target) -> Result<Option<&Path>, Failure> {
             Err(Failure::new(Code::Usage, format!("this works on simulated discs, and {port} is a bench"))
                 .next("name a disc file with --disc FILE"))
         }
-        (None, Some(Selector::NoDriver(text))) => {
-            Err(Failure::new(Code::NoDevice, format!("this version has no driver for the bench `{text}`"))
-                .next("`disc-hal benches` lists the benches that can be used"))
-        }
+        (None, Some(Selector::NoDriver(text))) => Err(bench::no_driver(text)),
     }
 }
 

@@ -155,7 +155,7 @@ pub trait LaserArray {
     ///
     /// # Errors
     /// `Interlock`, `Tripped`, `FocusLost`, `TrackingLost`, or `WrongState` when
-    /// nothing has been fed.
+    /// nothing has been fed or the shot has been fired.
     fn arm(&mut self, shot: ShotId) -> Result<ArmToken>;
 
     /// Fires: the shot starts at its trigger. Doesn't wait.
@@ -164,15 +164,20 @@ pub trait LaserArray {
     /// `StaleToken` for a token that is used, expired, or of another plan.
     fn fire(&mut self, token: ArmToken) -> Result<()>;
 
-    /// How a shot stands.
+    /// How a shot stands. [`Outcome::Unknown`] for a shot that the bench has
+    /// forgotten.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for a number that it never gave out.
     fn outcome(&mut self, shot: ShotId) -> Result<Outcome>;
 
     /// State of the lasers.
     fn status(&mut self) -> Result<LaserStatus>;
 
-    /// Clears a latched trip whose cause is gone.
+    /// Clears a latched trip whose cause is gone. Nothing lights up by it.
     fn clear_trip(&mut self) -> Result<()>;
 
-    /// All sources dark, now. Always allowed. A running shot ends here.
+    /// All sources dark, now. Always allowed. A running shot ends here, any other
+    /// open one never happens, and tokens given out are void.
     fn off(&mut self) -> Result<()>;
 }

@@ -355,9 +355,10 @@ impl State {
         if let Some(outcome) = self.remembered(id) {
             return Verdict::Outcome(outcome);
         }
-        // A number that has not been given out isn't a shot that was forgotten.
-        let begins = id.0 & u64::from(u32::MAX) > 0;
-        if begins && id.0 <= joined(self.boot, self.begun) {
+        // A number that has not been given out isn't a shot that was forgotten. Of
+        // other boots, whose numbers may be random, nobody can tell.
+        let counter = id.0 & u64::from(u32::MAX);
+        if counter > 0 && self.number(id).is_none_or(|number| number <= self.begun) {
             Verdict::Outcome(Outcome::Unknown)
         } else {
             self.error(Part::Laser, ErrorKind::InvalidArgument)

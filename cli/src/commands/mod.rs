@@ -2,6 +2,7 @@
 
 mod benches;
 mod completions;
+mod conformance;
 mod emulate;
 mod format;
 mod info;
@@ -30,6 +31,7 @@ pub(crate) fn run(cli: Cli) -> Result<Code, Failure> {
         Command::Info(args) => info::run(&args, voice),
         Command::Benches(args) => benches::run(&args, voice),
         Command::Emulate(args) => emulate::run(&args, voice),
+        Command::Conformance(args) => conformance::run(&args, voice),
         Command::Media(args) => media::run(&args),
         Command::Format(Format::Encode(args)) => format::encode(&args),
         Command::Format(Format::Decode(args)) => format::decode(&args),

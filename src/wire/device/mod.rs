@@ -12,7 +12,7 @@ mod shots;
 use super::frame::{CONTROL_MAX, Decoder, Frame, VERSION, encoded_max};
 use super::reply::{Abilities, REPLY, Refusal, Reply, Welcome};
 use super::request::{Class, Kind, Request};
-use crate::hal::{Bench, ErrorKind, FocusFlags, Identity, Name, SpindleFlags, TrackingFlags};
+use crate::hal::{Bench, Error, ErrorKind, FocusFlags, Identity, Name, Part, SpindleFlags, TrackingFlags};
 use crate::safety::{self, Config, Effects, Event, Inputs, Limits, State, Verdict};
 use output::Output;
 use shots::Slots;
@@ -321,6 +321,11 @@ impl<const SAMPLES: usize, const ROOM: usize> Device<SAMPLES, ROOM> {
             Verdict::Busy { since } => {
                 let since_ms = now.saturating_sub(since) / 1000;
                 self.output.beside(0, 0, &Reply::Busy { nonce, owner: self.owner, since_ms });
+            }
+            Verdict::Refuse(_) => {
+                // Its session numbers are used up.
+                let why = Refusal::Failed(Error::new(Part::Bench, ErrorKind::Fault));
+                self.output.beside(0, 0, &Reply::Refused { to: Kind::Hello.number(), why });
             }
             _ => {}
         }

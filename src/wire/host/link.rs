@@ -286,9 +286,11 @@ impl Link {
         let end = start + self.patience;
         let mut patience = self.round_trip.patience();
         let mut sent = 0u32;
+        // The same bytes again, with their old stamp: a fresh one could execute what
+        // has been refused as too old, while the refusal is still on its way.
+        let mut stamp = self.stamp;
         while self.now() < end {
-            let header =
-                Header { version: VERSION, kind: kind.number(), session: self.session, sequence, stamp: self.stamp };
+            let header = Header { version: VERSION, kind: kind.number(), session: self.session, sequence, stamp };
             if let Err(e) = self.send(&header, request, end) {
                 return Err(self.broken(&e));
             }
@@ -300,6 +302,7 @@ impl Link {
                 Ok(None) => {}
                 Ok(Some(Reply::Refused { why: Refusal::Stale(_), .. })) if kind.class() != Class::Shot => {
                     // Not executed, and this host lives: the same again, with a fresh stamp.
+                    stamp = self.stamp;
                     patience = self.round_trip.patience();
                 }
                 Ok(Some(reply)) => {

@@ -273,7 +273,7 @@ impl World {
         let (focus_error, sum) = (self.spot.focus_error, self.spot.sum);
         if self.focus.step(focus_error, sum, counts, jump) {
             self.trip(AbortCause::Focus);
-            self.radial.release();
+            self.radial.blinded();
         }
     }
 }

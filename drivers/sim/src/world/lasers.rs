@@ -215,6 +215,15 @@ impl Lasers {
         self.shots.iter_mut().find(|s| s.id == id).ok_or(error(ErrorKind::InvalidArgument))
     }
 
+    /// How a shot stands; those that made room for others are forgotten.
+    pub(crate) fn outcome(&self, id: ShotId) -> Result<Outcome> {
+        match self.shots.iter().find(|s| s.id == id) {
+            Some(shot) => Ok(shot.outcome()),
+            None if (1..self.next_id).contains(&id.0) => Ok(Outcome::Unknown),
+            None => Err(error(ErrorKind::InvalidArgument)),
+        }
+    }
+
     pub(crate) fn feed(&mut self, id: ShotId, runs: &[u8]) -> Result<usize> {
         if runs.contains(&0) {
             return Err(error(ErrorKind::InvalidArgument));

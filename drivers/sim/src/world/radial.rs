@@ -141,6 +141,15 @@ impl Radial {
         self.flags = flag;
     }
 
+    /// Focus is gone, and with it what the loop was closed on.
+    pub(super) fn blinded(&mut self) {
+        match self.mode {
+            Mode::Open => {}
+            Mode::PullIn { .. } => self.fail(TrackingFlags::FAILED),
+            Mode::Closed => self.fail(TrackingFlags::LOST),
+        }
+    }
+
     fn close(&mut self) {
         self.mode = Mode::Closed;
         self.servo.start(self.actuator.holding());
