@@ -149,6 +149,9 @@ fn what_a_bench_on_a_line_does_not_have_is_refused() {
     };
     refused(&["record", "file", "--seed", "3"], 2, &["--seed is for new simulated discs", "leave --seed out"]);
     refused(&["record", "file", "--disc", "x.dhd"], 2, &["--disc"]);
+    refused(&["conformance", "--max-power", "0mW", "--defect", "token-fires-twice"], 2, &["--defect is for simulated"]);
+    let judged = run(d, &["conformance", "--max-power", "0mW", "--only", "spindle.*", "--bench", &linked]);
+    assert_eq!(judged.status.code(), Some(0), "{}", String::from_utf8_lossy(&judged.stdout));
     refused(&["read", "-o", "x", "--medium", "nothing"], 6, &["no medium `nothing`"]);
     refused(&["read", "-o", "x"], 6, &["nothing is recorded", "disc-hal info"]);
     assert!(run(d, &["record", "file", "--disc", "x.dhd", "--quiet", "--min-blocks", "1"]).status.code().is_some());
