@@ -1,0 +1,711 @@
+//! What really happens at the bench, and the invariants of the protocol.
+//!
+//! The ghost sees the calls on the parts, the frames as they enter and leave the
+//! link, and what the script is told. It asks neither the device nor the host half.
+
+use disc_hal::hal::{AbortCause, Outcome, ShotId};
+
+use super::Counts;
+use super::line::Label;
+use super::random::Random;
+use super::settings::Settings;
+use super::trace::Trace;
+
+/// A call that moves something, with all its arguments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum What {
+    /// Changes nothing, or may come at any time.
+    Harmless,
+    SetPower(u8, u32),
+    /// Of a strategy.
+    Load(u8, u64),
+    /// By the hash of the plan.
+    Begin(u64),
+    /// By the ghost's number of the shot; the runs are beside.
+    Feed(usize, u8),
+    Arm(usize),
+    Fire(usize),
+    ClearTrip,
+    Voltage(u8, i32, u32),
+    /// A servo or the spindle, by a number for the method.
+    Move(u8, i64),
+    Acquire(u64),
+}
+
+/// The call that the script has made last.
+pub struct Call {
+    pub what: What,
+    pub runs: Vec<u8>,
+    pub taken: usize,
+    /// How often it reached a part.
+    pub reached: u32,
+    /// Whether it may still reach it.
+    pub open: bool,
+    /// The ghost's number of what came of it.
+    pub made: usize,
+    /// When its first frame was written, and the stamp in it, by the device's clock.
+    pub written: Option<(u64, u64)>,
+}
+
+/// How a shot ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    Whole,
+    Underrun(u64),
+    Aborted(u64, AbortCause),
+    /// Nothing was emitted, nor will be.
+    Never,
+    /// The device was reset: what was emitted stays emitted.
+    Reset,
+}
+
+pub struct Shot {
+    pub boot: u32,
+    pub own: u64,
+    /// As the host was told.
+    pub host: Option<ShotId>,
+    pub plan: u64,
+    pub length: u64,
+    /// Channel bits in a millisecond.
+    pub clock: u64,
+    pub waits: bool,
+    pub sources: u8,
+    pub fed: [u64; 2],
+    pub fires: u32,
+    /// By the device's clock.
+    pub start: Option<u64>,
+    pub emitted: bool,
+    pub end: Option<End>,
+    /// The host was told so: it must stay true.
+    pub told_not_done: bool,
+}
+
+/// An acquisition.
+pub struct Acquired {
+    pub number: u64,
+    pub channels: usize,
+    pub length: u64,
+    pub start: u64,
+    pub per_ms: u64,
+    pub next: u64,
+    /// Lost just before `next`.
+    pub gap: u64,
+    pub over: bool,
+}
+
+pub struct Ghost {
+    pub device_clock: u64,
+    pub now: u64,
+    pub busy: u64,
+    /// Starts of the device, and when the last one was.
+    pub boot: u32,
+    pub boot_at: u64,
+    pub trace: Trace,
+    pub counts: Counts,
+    pub violation: Option<String>,
+    pub random: Random,
+    write_lease: u64,
+    hold_lease: u64,
+    /// How late the device may be: a tick, and the time of a part.
+    slack: u64,
+    pub late: u32,
+    pub fail: u32,
+    pub part_watches: bool,
+
+    pub constant: [u32; 2],
+    pub loaded: [u32; 2],
+    pub shots: Vec<Shot>,
+    /// Fired and not over, in their order.
+    fired: Vec<usize>,
+    pub armed: Option<usize>,
+    pub next_own: u64,
+    pub driven: [bool; 2],
+    pub focus: Servo,
+    pub tracking: Servo,
+    pub velocity: u32,
+    pub acquired: Option<Acquired>,
+    acquisitions: u64,
+
+    pub interlock_since: Option<u64>,
+    lost_since: Option<u64>,
+    trip: bool,
+
+    pub call: Call,
+    /// The newest proof of life that has reached the device, by the device's clock,
+    /// and the newest one that it has answered.
+    proof: u64,
+    sure: u64,
+    session: u64,
+    /// The script's host has the session.
+    pub held: bool,
+    hellos: Vec<(u64, u64)>,
+    pub intruder_session: u64,
+    pub intruder_power: Option<u32>,
+    /// The host was told that all is off from then on, by true time.
+    promise: Option<u64>,
+    died: Option<u64>,
+}
+
+#[derive(Clone, Copy, Default)]
+pub struct Servo {
+    pub engaged: bool,
+    pub lost: bool,
+}
+
+/// What a late part takes, at most.
+pub const LATE: u64 = 8_000;
+/// What a part may take to drop its light when focus is lost.
+const REACTION: u64 = 50;
+
+impl Ghost {
+    pub fn new(settings: &Settings) -> Self {
+        let late = if settings.late > 0 { LATE + 1 } else { 0 };
+        Self {
+            device_clock: settings.clock,
+            now: 0,
+            busy: 0,
+            boot: 0,
+            boot_at: 0,
+            trace: Trace::default(),
+            counts: Counts::default(),
+            violation: None,
+            random: Random::new(settings.seed ^ 0x6057),
+            write_lease: settings.safety.write_lease.into(),
+            hold_lease: settings.safety.hold_lease.into(),
+            // A tick of the true clock may be one more of the device's.
+            slack: settings.tick + late + 2,
+            late: settings.late,
+            fail: settings.fail,
+            part_watches: settings.part_watches,
+            constant: [0; 2],
+            loaded: [0; 2],
+            shots: Vec::new(),
+            fired: Vec::new(),
+            armed: None,
+            next_own: 1,
+            driven: [false; 2],
+            focus: Servo::default(),
+            tracking: Servo::default(),
+            velocity: 0,
+            acquired: None,
+            acquisitions: 0,
+            interlock_since: None,
+            lost_since: None,
+            trip: false,
+            call: Call {
+                what: What::Harmless,
+                runs: Vec::new(),
+                taken: 0,
+                reached: 0,
+                open: false,
+                made: 0,
+                written: None,
+            },
+            proof: settings.clock,
+            sure: settings.clock,
+            session: 0,
+            held: false,
+            hellos: Vec::new(),
+            intruder_session: 0,
+            intruder_power: None,
+            promise: None,
+            died: None,
+        }
+    }
+
+    pub fn note(&mut self, text: &'static str, a: u64, b: u64) {
+        self.trace.note(self.now, text, a, b);
+    }
+
+    /// The first broken invariant counts.
+    #[cold]
+    pub fn broken(&mut self, what: impl Into<String>) {
+        if self.violation.is_none() {
+            self.violation = Some(what.into());
+            self.note("BROKEN", 0, 0);
+        }
+    }
+
+    // Time, and light.
+
+    pub fn pass_to(&mut self, clock: u64, now: u64) {
+        self.device_clock = self.device_clock.max(clock);
+        self.now = now;
+        self.emit();
+    }
+
+    /// Shots go on up to now.
+    fn emit(&mut self) {
+        while let Some(&number) = self.fired.first() {
+            let now = self.device_clock;
+            let shot = &mut self.shots[number];
+            let Some(start) = shot.start.filter(|start| *start <= now) else { return };
+            if !shot.emitted {
+                shot.emitted = true;
+                let promised = shot.told_not_done;
+                self.note("light of shot", number as u64, start);
+                if promised {
+                    self.broken(format!("I4: shot {number} was told NotDone, and is emitted"));
+                }
+                self.check_sum(number);
+            }
+            let shot = &mut self.shots[number];
+            let fed = (0..2).filter(|s| shot.sources & (1 << s) != 0).map(|s| shot.fed[s]).min().unwrap_or(0);
+            let bits = fed.min(shot.length);
+            let end = start + bits * 1000 / shot.clock;
+            if end > now {
+                return;
+            }
+            let how = if bits == shot.length { End::Whole } else { End::Underrun(bits) };
+            self.end(number, how, end);
+            let delay = |ghost: &mut Self, number: usize| {
+                if ghost.shots[number].waits { ghost.random.below(20_000) } else { 0 }
+            };
+            if let Some(&next) = self.fired.first() {
+                self.shots[next].start = Some(end + delay(self, next));
+            }
+        }
+    }
+
+    fn position(&self, number: usize, at: u64) -> u64 {
+        let shot = &self.shots[number];
+        shot.start.map_or(0, |start| (at.saturating_sub(start) * shot.clock / 1000).min(shot.length))
+    }
+
+    fn end(&mut self, number: usize, how: End, at: u64) {
+        self.note("shot ends", number as u64, at);
+        let was_lit = self.shots[number].emitted;
+        self.shots[number].end = Some(how);
+        self.fired.retain(|&f| f != number);
+        if was_lit && how != End::Never {
+            self.counts.write_age = self.counts.write_age.max(at.saturating_sub(self.proof));
+            if let Some(died) = self.died {
+                self.counts.death = self.counts.death.max(at.saturating_sub(died));
+            }
+            if let Some(since) = self.lost_since.take() {
+                let light = at.saturating_sub(since);
+                let most = if self.part_watches { &mut self.counts.focus_light } else { &mut self.counts.tick_light };
+                *most = (*most).max(light);
+                let bound = if self.part_watches { REACTION } else { self.slack };
+                if light > bound {
+                    self.broken(format!("I3: {light} us of writing light after focus or tracking was lost"));
+                }
+            }
+        }
+    }
+
+    /// I6, when a shot starts.
+    fn check_sum(&mut self, number: usize) {
+        let sources = self.shots[number].sources;
+        let sum: u32 =
+            (0..2).map(|s| if sources & (1 << s) == 0 { self.constant[s] } else { self.loaded[s] }).sum();
+        if sum > super::parts::TOTAL_MAX {
+            self.broken(format!("I6: {sum} uW of light at once"));
+        }
+    }
+
+    /// The part drops all light and forgets what was begun.
+    pub fn lasers_off(&mut self, cause: AbortCause) {
+        self.emit();
+        let now = self.device_clock;
+        self.cut(now, cause);
+        if self.constant != [0; 2] {
+            self.constant = [0; 2];
+            let age = now.saturating_sub(self.proof);
+            self.counts.hold_age = self.counts.hold_age.max(age);
+        }
+    }
+
+    /// All shots of the part end.
+    fn cut(&mut self, at: u64, cause: AbortCause) {
+        if let Some(&first) = self.fired.first()
+            && self.shots[first].emitted
+        {
+            let position = self.position(first, at);
+            self.end(first, End::Aborted(position, cause), at);
+        }
+        for number in core::mem::take(&mut self.fired) {
+            self.shots[number].end = Some(End::Never);
+        }
+        let boot = self.boot;
+        for shot in self.shots.iter_mut().rev().take_while(|s| s.boot == boot) {
+            if shot.end.is_none() {
+                shot.end = Some(End::Never);
+            }
+        }
+        self.armed = None;
+    }
+
+    pub fn is_writing(&self) -> bool {
+        self.fired.first().is_some_and(|&f| self.shots[f].emitted)
+    }
+
+    pub fn is_lit(&self) -> bool {
+        self.is_writing() || self.constant != [0; 2]
+    }
+
+    pub fn is_armed(&self) -> bool {
+        self.armed.is_some() || !self.fired.is_empty()
+    }
+
+    pub fn is_fired(&self) -> bool {
+        !self.fired.is_empty()
+    }
+
+    fn is_on(&self) -> bool {
+        self.is_lit() || self.driven != [false; 2]
+    }
+
+    /// Whether ticks matter.
+    pub fn is_hot(&self) -> bool {
+        self.is_on() || self.is_armed() || self.focus.engaged || self.tracking.engaged
+    }
+
+    pub fn is_focused(&self) -> bool {
+        self.focus.engaged && !self.focus.lost
+    }
+
+    pub fn is_tracking(&self) -> bool {
+        self.tracking.engaged && !self.tracking.lost
+    }
+
+    pub fn lose_focus(&mut self) {
+        self.focus.lost = true;
+        self.lose(AbortCause::Focus);
+    }
+
+    pub fn lose_tracking(&mut self) {
+        self.tracking.lost = true;
+        self.lose(AbortCause::Tracking);
+    }
+
+    fn lose(&mut self, cause: AbortCause) {
+        if !self.is_writing() {
+            return;
+        }
+        let now = self.device_clock;
+        self.lost_since = self.lost_since.or(Some(now));
+        if self.part_watches {
+            // Within the time of the contract; the core hears of it at its tick.
+            let at = now + self.random.below(REACTION);
+            self.cut(at, cause);
+        }
+    }
+
+    /// Takes what a detector hasn't got room for.
+    pub fn overrun(&mut self) -> bool {
+        let Some(acquired) = self.acquired.as_mut().filter(|a| !a.over) else { return false };
+        let lost = self.random.below(200).min(acquired.length - acquired.next);
+        acquired.next += lost;
+        acquired.gap += lost;
+        lost > 0
+    }
+
+    pub fn acquire(&mut self, channels: usize, length: u64, per_ms: u64, wait: u64) {
+        self.acquisitions += 1;
+        let (number, start) = (self.acquisitions, self.device_clock + wait);
+        self.call.made = number as usize;
+        self.acquired = Some(Acquired { number, channels, length, start, per_ms, next: 0, gap: 0, over: false });
+    }
+
+    // Invariants of time.
+
+    #[inline]
+    pub fn check(&mut self) {
+        if self.is_hot() {
+            self.check_hot();
+        }
+    }
+
+    fn check_hot(&mut self) {
+        let age = self.device_clock.saturating_sub(self.proof);
+        if self.is_writing() && age > self.write_lease + self.slack {
+            self.broken(format!("I3: writing light {age} us after the last proof of life"));
+        }
+        if age > self.hold_lease + self.slack {
+            self.broken(format!("I3: something is on {age} us after the last proof of life"));
+        }
+        if let Some(since) = self.interlock_since
+            && self.is_lit()
+            && self.device_clock - since > self.slack
+        {
+            self.broken(format!("I3: light {} us after the interlock has opened", self.device_clock - since));
+        }
+        if let Some(since) = self.lost_since
+            && self.is_writing()
+            && self.device_clock - since > self.slack
+        {
+            self.broken("I3: writing light goes on after focus or tracking was lost");
+        }
+        if self.promise.is_some_and(|by| self.now > by) && self.is_on() {
+            self.broken("I11: the host was told that outputs would be off by now");
+        }
+    }
+
+    /// After a tick of the device, which saw the interlock.
+    pub fn ticked(&mut self, interlock: bool, was_lit: bool) {
+        if interlock {
+            if self.is_lit() {
+                self.broken("I3: light after a tick that saw the interlock open");
+            }
+            if was_lit {
+                self.trip = true;
+                self.counts.trips += 1;
+                if let Some(since) = self.interlock_since {
+                    self.counts.interlock_light = self.counts.interlock_light.max(self.device_clock - since);
+                }
+            }
+        }
+        self.lost_since = self.lost_since.filter(|_| self.is_writing());
+    }
+
+    pub fn must_be_off(&mut self, why: &'static str) {
+        if self.is_on() {
+            self.broken(format!("A7: something is on after {why}"));
+        }
+    }
+
+    pub fn reset(&mut self, now: u64, clock: u64) {
+        for &number in &self.fired {
+            self.shots[number].end = Some(End::Reset);
+        }
+        let boot = self.boot;
+        for shot in self.shots.iter_mut().rev().take_while(|s| s.boot == boot) {
+            shot.end.get_or_insert(End::Never);
+        }
+        self.fired.clear();
+        (self.armed, self.constant, self.driven, self.loaded) = (None, [0; 2], [false; 2], [0; 2]);
+        (self.focus, self.tracking, self.velocity) = (Servo::default(), Servo::default(), 0);
+        (self.acquired, self.trip, self.lost_since) = (None, false, None);
+        self.boot += 1;
+        self.boot_at = now;
+        self.next_own = 1;
+        (self.device_clock, self.proof, self.sure) = (clock, clock, clock);
+        self.interlock_since = self.interlock_since.map(|_| clock);
+        (self.session, self.held, self.intruder_session) = (0, false, 0);
+        self.call.open = false;
+        self.died = None;
+    }
+
+    pub fn host_died(&mut self) {
+        self.died = Some(self.device_clock);
+        self.held = false;
+    }
+
+    // The link.
+
+    /// A host hands bytes to the link.
+    pub fn written(&mut self, label: &Label, now: u64) {
+        self.trace.note(now, "host sends", label.kind.into(), label.sequence.into());
+        if label.kind == 1 {
+            self.hellos.push((label.nonce, label.ends));
+        } else if self.call.open && self.call.written.is_none() && label.kind > 5 {
+            self.call.written = Some((self.device_clock, label.stamp));
+        }
+    }
+
+    /// Bytes reach the device.
+    pub fn delivered(&mut self, label: &Label) {
+        self.trace.note(self.now, "device gets", label.kind.into(), label.sequence.into());
+        if label.session == self.session && label.boot == self.boot && label.session != 0 {
+            self.proof = self.proof.max(label.stamp.min(self.device_clock));
+        }
+    }
+
+    /// The device welcomes somebody.
+    pub fn welcomed(&mut self, label: &Label, now: u64) {
+        if label.session == self.session {
+            return;
+        }
+        self.trace.note(now, "session given out", label.session, label.nonce);
+        let ends = self.hellos.iter().rev().find(|(nonce, _)| *nonce == label.nonce).map_or(0, |h| h.1);
+        let age = self.device_clock.saturating_sub(self.sure);
+        if self.held && age + self.slack < self.hold_lease && ends != self.session {
+            self.broken("C2: a bench was taken from a host that lives");
+        }
+        if self.is_on() {
+            self.broken("a new session begins with something on");
+        }
+        self.session = label.session;
+        (self.proof, self.sure) = (self.device_clock, self.device_clock);
+        self.held = false;
+        self.call.open = false;
+        self.promise = None;
+        self.died = None;
+    }
+
+    // The parts.
+
+    /// A call reaches a part: is it the one that the script made?
+    pub fn reach(&mut self, what: What) {
+        self.emit();
+        self.note("part is called", reach_code(what), self.call.reached.into());
+        if let What::SetPower(1, power) = what
+            && self.intruder_session != 0
+            && self.intruder_session == self.session
+        {
+            if self.intruder_power.take() != Some(power) {
+                self.broken("I2: the intruder's power, but not as it was sent");
+            }
+            return;
+        }
+        let call = &mut self.call;
+        if call.what != what {
+            let said = call.what;
+            return self.broken(format!("I2: a part is called with {what:?}, the script's last call is {said:?}"));
+        }
+        call.reached += 1;
+        if call.reached > 1 && !matches!(what, What::Feed(..)) {
+            return self.broken(format!("I2: {what:?} reaches the part twice"));
+        }
+        if !call.open {
+            return self.broken(format!("I2: {what:?} reaches the part, though it was told that it doesn't"));
+        }
+        if let (What::Fire(_), Some((at, _))) = (what, call.written) {
+            let late = self.device_clock.saturating_sub(at);
+            if late > self.write_lease + self.slack {
+                self.broken(format!("T2: fired {late} us after it was asked for"));
+            }
+        }
+    }
+
+    /// Light, or leave for it.
+    pub fn relight(&mut self) {
+        if self.trip {
+            self.broken("I7: light or arming after a trip that nobody has cleared");
+        }
+    }
+
+    pub fn clear_trip(&mut self) {
+        self.trip = false;
+    }
+
+    pub fn fire(&mut self, number: usize) {
+        let wait = self.random.below(20_000);
+        let now = self.device_clock;
+        self.armed = None;
+        self.counts.shots += 1;
+        let first = self.fired.is_empty();
+        let shot = &mut self.shots[number];
+        shot.fires += 1;
+        if shot.fires > 1 {
+            return self.broken(format!("I1: shot {number} is fired twice"));
+        }
+        if first {
+            shot.start = Some(now + if shot.waits { wait } else { 0 });
+        }
+        self.fired.push(number);
+        self.emit();
+    }
+
+    /// As the part sees a shot.
+    pub fn outcome(&mut self, number: usize) -> Outcome {
+        self.emit();
+        let shot = &self.shots[number];
+        match shot.end {
+            None if shot.emitted => Outcome::Running { at: self.position(number, self.device_clock) },
+            None => Outcome::Pending,
+            Some(End::Whole) => Outcome::Done,
+            Some(End::Underrun(at)) => Outcome::Underrun { at },
+            Some(End::Aborted(at, cause)) => Outcome::Aborted { at, cause },
+            Some(End::Never) => Outcome::NotDone,
+            Some(End::Reset) => Outcome::Unknown,
+        }
+    }
+
+    pub fn is_late(&mut self) {
+        if self.random.chance(self.late) {
+            let time = 1 + self.random.below(LATE);
+            self.counts.late_parts += 1;
+            self.busy += time;
+            self.device_clock += time;
+            self.emit();
+        }
+    }
+
+    pub fn fails(&mut self) -> bool {
+        let fails = self.random.chance(self.fail);
+        self.counts.failed_parts += u64::from(fails);
+        fails
+    }
+
+    // The script.
+
+    pub fn issue(&mut self, what: What, runs: &[u8]) {
+        self.note("script calls", reach_code(what), 0);
+        let call = &mut self.call;
+        (call.what, call.taken, call.reached, call.open, call.written) = (what, 0, 0, true, None);
+        call.made = usize::MAX;
+        call.runs.clear();
+        call.runs.extend_from_slice(runs);
+    }
+
+    /// A call was answered: what the device has proved to know.
+    pub fn answered(&mut self) {
+        if let Some((_, stamp)) = self.call.written {
+            self.sure = self.sure.max(stamp.min(self.device_clock));
+        }
+    }
+
+    /// The script's host was given a session.
+    pub fn opened(&mut self, session: u64) {
+        self.held = session == self.session;
+        self.sure = self.proof.min(self.sure);
+    }
+
+    /// The host was told that outputs are off in so many milliseconds.
+    pub fn promised(&mut self, ms: u64) {
+        // While somebody else has the bench they are his.
+        if self.intruder_session == 0 || self.intruder_session != self.session {
+            if ms > 0 {
+                let by = self.now + ms * 1000;
+                self.promise = Some(self.promise.map_or(by, |p| p.min(by)));
+            } else if self.is_on() {
+                self.broken("I11: the host is told that outputs are off");
+            }
+        }
+    }
+
+    pub fn promise_ends(&mut self) {
+        self.promise = None;
+    }
+
+    /// The script's host was told how a shot stands. `since`: when it asked, by the device's clock.
+    pub fn told(&mut self, number: usize, outcome: Outcome, boot: u32, since: u64) {
+        self.emit();
+        let same_boot = self.boot == boot;
+        let shot = &mut self.shots[number];
+        let end = shot.end;
+        let right = match outcome {
+            Outcome::Pending => !same_boot || !shot.emitted || shot.start.is_some_and(|start| start >= since),
+            Outcome::Running { at } => shot.emitted && at <= shot.length,
+            Outcome::Done => end == Some(End::Whole),
+            Outcome::NotDone => {
+                shot.told_not_done = true;
+                !shot.emitted
+            }
+            Outcome::Underrun { at } => end == Some(End::Underrun(at)),
+            Outcome::Aborted { at, .. } => matches!(end, Some(End::Aborted(was, _)) if was == at),
+            _ => true,
+        };
+        if !right {
+            self.broken(format!("I4: shot {number} is told {outcome:?}, and in truth it is {end:?}"));
+        }
+    }
+}
+
+fn reach_code(what: What) -> u64 {
+    match what {
+        What::Harmless => 0,
+        What::SetPower(s, p) => 0x1000 + u64::from(s) * 0x100_0000 + (u64::from(p) << 32),
+        What::Load(..) => 0x2000,
+        What::Begin(_) => 0x3000,
+        What::Feed(n, _) => 0x4000 + n as u64,
+        What::Arm(n) => 0x5000 + n as u64,
+        What::Fire(n) => 0x6000 + n as u64,
+        What::ClearTrip => 0x7000,
+        What::Voltage(..) => 0x8000,
+        What::Move(n, _) => 0x9000 + u64::from(n),
+        What::Acquire(_) => 0xa000,
+    }
+}
