@@ -297,8 +297,7 @@ impl Ghost {
     /// I6, when a shot starts.
     fn check_sum(&mut self, number: usize) {
         let sources = self.shots[number].sources;
-        let sum: u32 =
-            (0..2).map(|s| if sources & (1 << s) == 0 { self.constant[s] } else { self.loaded[s] }).sum();
+        let sum: u32 = (0..2).map(|s| if sources & (1 << s) == 0 { self.constant[s] } else { self.loaded[s] }).sum();
         if sum > super::parts::TOTAL_MAX {
             self.broken(format!("I6: {sum} uW of light at once"));
         }

@@ -215,9 +215,8 @@ impl Script<'_> {
         });
         let start = self.random.below(1000) as i32;
         let capture = FocusCapture { start: Nanometres(start), ..FocusCapture::default() };
-        let _engaged = self.call(remote, What::Move(1, start.into()), &[], 1, 0, |r| {
-            r.bench().focus.engage(Source(0), &capture)
-        });
+        let _engaged =
+            self.call(remote, What::Move(1, start.into()), &[], 1, 0, |r| r.bench().focus.engage(Source(0), &capture));
         let method = [TrackingMethod::PushPull, TrackingMethod::DifferentialPhase][self.random.below(2) as usize];
         let _engaged = self.call(remote, What::Move(8, 0), &[], 1, 0, |r| {
             r.bench().tracking.engage(Source(0), method, Polarity::Rising)
@@ -281,7 +280,8 @@ impl Script<'_> {
     /// Begins, feeds, arms and fires; the shot, and the channel bits that are still to be fed.
     fn launch(&mut self, remote: &mut Remote) -> Option<(Known, u64)> {
         let clock = 50_000 + 1000 * self.random.below(350) as u32;
-        let time = if self.random.once_in(4) { 2_000 + self.random.below(250_000) } else { 200 + self.random.below(20_000) };
+        let time =
+            if self.random.once_in(4) { 2_000 + self.random.below(250_000) } else { 200 + self.random.below(20_000) };
         let length = (u64::from(clock) * time / 1_000_000).max(8);
         let both = self.random.once_in(6);
         let trigger = match self.random.below(4) {
@@ -520,9 +520,8 @@ impl Script<'_> {
         let n = self.random.below(400) as i32 - 200;
         let (one, n64) = (1, i64::from(n));
         let _moved = match self.random.below(10) {
-            0 => self.call(remote, What::Move(2, n64), &[], one, 0, |r| {
-                r.bench().focus.set_offset(Nanometres(n)).map(drop)
-            }),
+            0 => self
+                .call(remote, What::Move(2, n64), &[], one, 0, |r| r.bench().focus.set_offset(Nanometres(n)).map(drop)),
             1 => self.call(remote, What::Move(10, n64), &[], 2, 0, |r| r.bench().tracking.jump(n)),
             2 => self.call(remote, What::Move(11, n64 + 1000), &[], one, 0, |r| {
                 r.bench().tracking.seek(Address((n + 1000) as u32))

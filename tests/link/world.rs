@@ -146,7 +146,10 @@ impl World {
         self.settings.clock.wrapping_add(since).wrapping_add_signed(drift)
     }
 
-    fn with_device<T>(&mut self, act: impl FnOnce(&mut SmallDevice, &mut Bench<'_>, &mut dyn FnMut() -> u64) -> T) -> T {
+    fn with_device<T>(
+        &mut self,
+        act: impl FnOnce(&mut SmallDevice, &mut Bench<'_>, &mut dyn FnMut() -> u64) -> T,
+    ) -> T {
         let clock = self.device_clock();
         self.ghost.pass_to(clock, self.now);
         let ghost = RefCell::new(&mut self.ghost);
@@ -302,8 +305,7 @@ impl World {
 
     fn reset(&mut self) {
         self.counts.resets += 1;
-        self.boot_number =
-            if self.settings.counted_boots { self.boot_number + 1 } else { self.random.next() as u32 };
+        self.boot_number = if self.settings.counted_boots { self.boot_number + 1 } else { self.random.next() as u32 };
         self.note("device reset, boot", self.boot_number.into(), 0);
         self.ghost.reset(self.now, self.settings.clock);
         self.device = SmallDevice::new(config(self.boot_number, &self.settings));

@@ -279,10 +279,15 @@ impl Link {
         let end = start + self.patience;
         let mut patience = self.round_trip.patience();
         let mut sent = 0u32;
+        // A refusal says nothing of the copies that are still on their way. So the number
+        // is used up by something harmless, and what is answered to it tells which was first.
+        let mut late = false;
         while self.now() < end {
+            let asked = if late { &Request::Alive } else { request };
+            let kind_now = asked.kind().number();
             let header =
-                Header { version: VERSION, kind: kind.number(), session: self.session, sequence, stamp: self.stamp };
-            if let Err(e) = self.send(&header, request, end) {
+                Header { version: VERSION, kind: kind_now, session: self.session, sequence, stamp: self.stamp };
+            if let Err(e) = self.send(&header, asked, end) {
                 return Err(self.broken(&e));
             }
             sent += 1;
@@ -291,9 +296,13 @@ impl Link {
             patience = (patience * 2).min(Duration::from_secs(1));
             match self.answer(sequence, kind, until, sink) {
                 Ok(None) => {}
-                Ok(Some(Reply::Refused { why: Refusal::Stale(_), .. })) if kind.class() != Class::Shot => {
-                    // Not executed, and this host lives: the same again, with a fresh stamp.
+                Ok(Some(Reply::Refused { why: Refusal::Stale(_), .. })) => {
+                    // This host lives: the same again, with a fresh stamp, unless that were too late.
+                    late |= kind.class() == Class::Shot;
                     patience = self.round_trip.patience();
+                }
+                Ok(Some(Reply::Done(Kind::Alive))) if late => {
+                    return Err(Error::new(Part::Bench, ErrorKind::Timeout).with_code(code::LATE));
                 }
                 Ok(Some(reply)) => {
                     if sent == 1 {
@@ -323,12 +332,9 @@ impl Link {
                 self.die(ErrorKind::LinkLost, code::NO_SESSION).with_outputs(Outputs::Off)
             }
             Refusal::Sequence(_) => self.die(ErrorKind::LinkLost, code::SEQUENCE),
-            Refusal::Stale(_) => {
-                // Its number is still free.
-                self.sequence = self.sequence.saturating_sub(1);
-                Error::new(Part::Bench, ErrorKind::Timeout).with_code(code::LATE)
-            }
             Refusal::Unsupported | Refusal::Version => error,
+            // `exchange` has asked again.
+            Refusal::Stale(_) => Error::new(Part::Bench, ErrorKind::Timeout).with_code(code::LATE),
             Refusal::Malformed => Error::new(Part::Bench, ErrorKind::InvalidArgument).with_code(code::PROTOCOL),
         })
     }
@@ -356,7 +362,7 @@ impl Link {
             }
             let reply = Reply::decode(header.kind, frame.payload).ok();
             let fits = match &reply {
-                Some(Reply::Refused { to, .. }) => *to == kind.number(),
+                Some(Reply::Refused { to, .. }) => *to == kind.number() || *to == Kind::Alive.number(),
                 Some(_) => true,
                 None => false,
             };
