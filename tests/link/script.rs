@@ -102,7 +102,9 @@ impl Script<'_> {
             let w = &mut *lock(self.world);
             w.counts.resent += remote.stats().resent;
             w.ghost.held = false;
-            w.ghost.issue(What::Harmless, &[]);
+            if !w.is_killed() && !remote.is_lost() {
+                w.ghost.issue(What::Harmless, &[]);
+            }
         }
         let before = self.begins();
         if self.random.once_in(2) {
@@ -182,8 +184,11 @@ impl Script<'_> {
         let before = self.begins();
         {
             let w = &mut *lock(self.world);
-            w.counts.calls += 1;
-            w.ghost.issue(what, runs);
+            // The dead call nothing, but what they called before may still arrive.
+            if !w.is_killed() {
+                w.counts.calls += 1;
+                w.ghost.issue(what, runs);
+            }
         }
         let result = call(remote);
         self.returns("a call", before, requests * (self.patience + 25_000) + time);
