@@ -350,9 +350,11 @@ impl State {
         if let Some(outcome) = self.remembered(id) {
             return Verdict::Outcome(outcome);
         }
-        // A number that has not been given out isn't a shot that was forgotten.
-        let begins = id.0 & u64::from(u32::MAX) > 0;
-        if begins && id.0 <= joined(self.boot, self.begun) {
+        // A number that has not been given out isn't a shot that was forgotten. Those of
+        // other boots may have been, whichever is greater: boots may be random.
+        let counter = id.0 & u64::from(u32::MAX);
+        let given = self.number(id).is_none_or(|number| number <= self.begun);
+        if counter > 0 && given {
             Verdict::Outcome(Outcome::Unknown)
         } else {
             self.error(Part::Laser, ErrorKind::InvalidArgument)
