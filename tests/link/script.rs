@@ -182,10 +182,11 @@ impl Script<'_> {
         call: impl FnOnce(&mut Remote) -> Result<T>,
     ) -> Result<T> {
         let before = self.begins();
+        let is_lost = remote.is_lost();
         {
             let w = &mut *lock(self.world);
-            // The dead call nothing, but what they called before may still arrive.
-            if !w.is_killed() {
+            // The dead send nothing, but what they sent before may still arrive.
+            if !w.is_killed() && !is_lost {
                 w.counts.calls += 1;
                 w.ghost.issue(what, runs);
             }
@@ -200,6 +201,7 @@ impl Script<'_> {
         }
         w.note("script is told", result.is_ok().into(), result.as_ref().err().map_or(0, |e| e.code.into()));
         match &result {
+            Ok(_) if is_lost && what != What::Harmless => w.ghost.broken("I4: a lost link answers"),
             Ok(_) => {
                 if what != What::Harmless && w.ghost.call.reached == 0 && !matches!(what, What::Feed(..)) {
                     w.ghost.broken(format!("I4: {what:?} is told as done, and never reached the part"));

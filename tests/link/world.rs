@@ -11,7 +11,7 @@ use disc_hal::wire::{
 };
 
 use super::ghost::Ghost;
-use super::line::{Line, TO_DEVICE, TO_HOST, label};
+use super::line::{Label, Line, TO_DEVICE, TO_HOST, label};
 use super::parts::{self, Specs};
 use super::random::Random;
 use super::settings::Settings;
@@ -54,6 +54,8 @@ pub struct World {
     half: Vec<u8>,
     /// Bytes that the host hasn't read.
     inbox: Vec<u8>,
+    /// Of the frame that the host writes.
+    written: Label,
     /// Which host the pipe belongs to; those before are dead.
     host: u64,
     killed: bool,
@@ -82,6 +84,7 @@ impl World {
             interlock_until: 0,
             half: Vec::new(),
             inbox: Vec::new(),
+            written: Label::default(),
             host: 0,
             killed: false,
             stopped: 0,
@@ -341,7 +344,11 @@ impl World {
 
     /// Bytes of a host onto the link.
     fn put(&mut self, frame: &[u8]) {
-        let mut label = label(frame).unwrap_or_default();
+        let label = label(frame).unwrap_or_default();
+        self.put_part(frame, label);
+    }
+
+    fn put_part(&mut self, frame: &[u8], mut label: Label) {
         label.boot = self.ghost.boot;
         self.ghost.written(&label, self.now);
         let (settings, counts) = (&self.settings, &mut self.counts);
@@ -445,6 +452,9 @@ impl Pipe for SimLink {
         w.enter(self.host)?;
         w.counts.host_frames += 1;
         let mut count = bytes.len();
+        // The rest of a frame that was written in part proves what its beginning says.
+        let mut label = label(bytes).unwrap_or(Label { whole: false, ..w.written });
+        w.written = label;
         if w.random.chance(w.settings.mix.partial) && count > 1 {
             w.counts.partial += 1;
             if w.random.once_in(8) {
@@ -452,8 +462,9 @@ impl Pipe for SimLink {
                 return Ok(0);
             }
             count = w.random.between(1, count as u64 - 1) as usize;
+            label.whole = false;
         }
-        w.put(&bytes[..count]);
+        w.put_part(&bytes[..count], label);
         let until = w.now + 1 + w.random.below(10);
         w.go(until, false);
         Ok(count)
