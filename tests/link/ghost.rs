@@ -108,6 +108,7 @@ pub struct Ghost {
     hold_lease: u64,
     /// How late the device may be: a tick, and the time of a part.
     slack: u64,
+    slack_of_parts: u64,
     pub late: u32,
     pub fail: u32,
     pub part_watches: bool,
@@ -174,6 +175,7 @@ impl Ghost {
             hold_lease: settings.safety.hold_lease.into(),
             // A tick of the true clock may be one more of the device's.
             slack: settings.tick + late + 2,
+            slack_of_parts: late,
             late: settings.late,
             fail: settings.fail,
             part_watches: settings.part_watches,
@@ -436,7 +438,7 @@ impl Ghost {
         {
             self.broken("I3: writing light goes on after focus or tracking was lost");
         }
-        if self.promise.is_some_and(|by| self.now > by) && self.is_on() {
+        if self.promise.is_some_and(|by| self.now > by + self.slack_of_parts) && self.is_on() {
             self.broken("I11: the host was told that outputs would be off by now");
         }
     }

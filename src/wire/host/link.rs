@@ -125,6 +125,10 @@ pub(super) const COPIES: usize = 3;
 /// Longest that a read of the pipe lasts, so that a wish for darkness is seen.
 const GLANCE: Duration = Duration::from_millis(20);
 
+/// By how much later than its lease says a bench may go dark: a few of its ticks. Its
+/// clock may be slower than the host's, too, by less than a thousandth.
+const LATENESS: Duration = Duration::from_millis(5);
+
 impl Link {
     pub(super) fn new(pipe: Box<dyn Pipe>, patience: Duration) -> Self {
         let heard = pipe.now();
@@ -489,7 +493,8 @@ impl Link {
         if error.outputs != Outputs::Unchanged {
             return error;
         }
-        let off = self.heard + Duration::from_micros(self.welcome.hold_lease.into());
+        let lease = Duration::from_micros(self.welcome.hold_lease.into());
+        let off = self.heard + lease + lease / 1000 + LATENESS;
         let left = off.saturating_sub(self.now());
         if left.is_zero() {
             return error.with_outputs(Outputs::Off);
