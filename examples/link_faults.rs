@@ -3,34 +3,48 @@
 //!
 //! `cargo run --release --example link_faults -- [--faults N] [--seed-start S] [--threads T]`;
 //! exits with 1 and the story of the seed if an invariant breaks. `--seed S` runs one
-//! seed alone.
+//! seed alone; `--without RULE` removes a rule of the protocol, `--without all` one
+//! after the other, and tells which seed shows it.
 
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::process::ExitCode;
 use std::sync::Mutex;
 use std::time::Instant;
 
+use disc_hal::safety::rules::{Rule, without};
+
 #[path = "../tests/link/mod.rs"]
 mod link;
 
 fn main() -> ExitCode {
     let (mut faults, mut start, mut threads, mut single) = (1_000_000, 0, 0, None);
+    let mut removed = None;
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
-        let number = arguments.next().and_then(|text| text.replace('_', "").parse::<u64>().ok());
+        let text = arguments.next().unwrap_or_default();
+        let number = text.replace('_', "").parse::<u64>().ok();
         match (argument.as_str(), number) {
             ("--faults", Some(n)) => faults = n,
             ("--seed-start", Some(n)) => start = n,
             ("--threads", Some(n)) => threads = n as usize,
             ("--seed", Some(n)) => single = Some(n),
+            ("--without", None) => removed = Some(text),
             _ => {
                 eprintln!("unknown or incomplete argument `{argument}`; see the top of the example");
                 return ExitCode::FAILURE;
             }
         }
     }
+    if removed.as_deref() == Some("all") {
+        return hunt(start, faults);
+    }
+    let removed = Rule::ALL.iter().copied().find(|r| removed.as_ref().is_some_and(|name| *name == format!("{r:?}")));
+    let run = |seed| match removed {
+        Some(rule) => without(rule, || link::run(seed)),
+        None => link::run(seed),
+    };
     if let Some(seed) = single {
-        let run = link::run(seed);
+        let run = run(seed);
         println!("{}\nprint {:016x}", run.counts, run.print);
         return match run.violation {
             Some(story) => {
@@ -51,7 +65,7 @@ fn main() -> ExitCode {
             scope.spawn(|| {
                 let mut counts = link::Counts::default();
                 while done.load(Ordering::Relaxed) < faults && !broken.load(Ordering::Relaxed) {
-                    let run = link::run(next.fetch_add(1, Ordering::Relaxed));
+                    let run = run(next.fetch_add(1, Ordering::Relaxed));
                     done.fetch_add(run.counts.faults(), Ordering::Relaxed);
                     counts.add(&run.counts);
                     if let Some(story) = run.violation {
@@ -70,4 +84,27 @@ fn main() -> ExitCode {
     println!("seeds {start} to {}, {time:.1} s on {threads} threads, {rate:.0} faults/s", next.into_inner());
     println!("{:.0} times as fast as real time", total.virtual_ms as f64 / 1e3 / time);
     if broken.into_inner() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+/// Removes each rule by itself, and tells what shows it.
+fn hunt(start: u64, faults: u64) -> ExitCode {
+    let mut all_found = true;
+    for &rule in Rule::ALL {
+        let begin = Instant::now();
+        let mut counts = link::Counts::default();
+        let mut seed = start;
+        let story = loop {
+            let run = without(rule, || link::run(seed));
+            counts.add(&run.counts);
+            if run.violation.is_some() || counts.faults() >= faults {
+                break run.violation;
+            }
+            seed += 1;
+        };
+        let time = begin.elapsed().as_secs_f64();
+        let what = story.as_deref().and_then(|s| s.lines().next()).unwrap_or("not found");
+        all_found &= story.is_some();
+        println!("{:<16} {:>9} faults {time:>6.2} s  {what}", format!("{rule:?}"), counts.faults());
+    }
+    if all_found { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

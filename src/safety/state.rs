@@ -2,6 +2,7 @@
 
 use super::event::{Effects, Event, Inputs, Limits, Step, Verdict};
 use super::ring::Ring;
+use super::rules::{Rule, holds};
 use super::session::Session;
 use super::shots::{Phase, Shot};
 use crate::hal::{AbortCause, Error, ErrorKind, LaserStatus, Outcome, Outputs, Part, ShotId};
@@ -96,7 +97,7 @@ impl State {
 
     /// The shots whose outcome the part is to be asked for.
     pub fn open_shots(&self) -> impl Iterator<Item = ShotId> + '_ {
-        self.shots.iter().flatten().map(|shot| ShotId(joined(self.boot, shot.number)))
+        self.shots.iter().flatten().map(|shot| ShotId(self.shot_id(shot.number)))
     }
 
     /// State of the lasers as far as the core knows it; whether light is emitted
@@ -145,13 +146,13 @@ impl State {
         let mut effects = Effects::empty();
         let config = limits.config;
         if let Some(age) = self.proof_age() {
-            if age > u64::from(config.write_lease) {
+            if age > u64::from(config.write_lease) && holds(Rule::WriteLease) {
                 if self.is_fired() {
                     effects |= self.trip(AbortCause::Lease, flag(AbortCause::Lease));
                 }
                 self.void_tokens(|_| true);
             }
-            if age > u64::from(config.hold_lease) {
+            if age > u64::from(config.hold_lease) && holds(Rule::HoldLease) {
                 effects |= self.lapse();
             }
         }
@@ -180,7 +181,9 @@ impl State {
     /// Dark until it is cleared.
     pub(super) fn trip(&mut self, cause: AbortCause, flag: LaserStatus) -> Effects {
         self.go_dark(cause);
-        self.trips |= LaserStatus::TRIPPED.union(flag);
+        if holds(Rule::TripLatch) {
+            self.trips |= LaserStatus::TRIPPED.union(flag);
+        }
         Effects::LASERS_OFF
     }
 
@@ -298,7 +301,7 @@ impl State {
             self.bad_since = self.now;
         }
         self.bad = self.bad.saturating_add(1);
-        if self.bad > u16::from(limits.config.bad_frames) && self.is_hot() {
+        if self.bad > u16::from(limits.config.bad_frames) && self.is_hot() && holds(Rule::BadFrames) {
             return self.trip(AbortCause::Limit, flag(AbortCause::Limit));
         }
         Effects::empty()

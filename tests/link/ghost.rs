@@ -145,6 +145,8 @@ pub struct Ghost {
     /// The host was told that all is off from then on, by true time.
     promise: Option<u64>,
     died: Option<u64>,
+    /// When the script last was at work, by the device's clock; none while it is.
+    rests: Option<u64>,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -212,6 +214,7 @@ impl Ghost {
             intruder_power: None,
             promise: None,
             died: None,
+            rests: None,
         }
     }
 
@@ -423,6 +426,12 @@ impl Ghost {
         if self.is_writing() && age > self.write_lease + self.slack {
             self.broken(format!("I3: writing light {age} us after the last proof of life"));
         }
+        if let Some(rests) = self.rests
+            && self.is_writing()
+            && self.device_clock.saturating_sub(rests) > self.write_lease + self.slack
+        {
+            self.broken("T3: writing light goes on though the run has stopped");
+        }
         if age > self.hold_lease + self.slack {
             self.broken(format!("I3: something is on {age} us after the last proof of life"));
         }
@@ -485,7 +494,7 @@ impl Ghost {
         self.interlock_since = self.interlock_since.map(|_| clock);
         (self.session, self.held, self.intruder_session) = (0, false, 0);
         self.call.open = false;
-        self.died = None;
+        (self.died, self.rests) = (None, self.rests.map(|_| clock));
     }
 
     pub fn host_died(&mut self) {
@@ -631,6 +640,11 @@ impl Ghost {
     }
 
     // The script.
+
+    /// The script is in a call, or has returned from it.
+    pub fn works(&mut self, works: bool) {
+        self.rests = (!works).then_some(self.device_clock);
+    }
 
     pub fn issue(&mut self, what: What, runs: &[u8]) {
         self.note("script calls", reach_code(what), 0);

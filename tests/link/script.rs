@@ -5,6 +5,7 @@ use disc_hal::hal::{
     MicrometresPerSecond, Microwatts, Millivolts, MillivoltsPerSecond, Nanojoules, Nanometres, Outcome, Outputs, Part,
     Polarity, Result, Rig, ShotClock, ShotId, ShotPlan, Source, TrackingMethod, Trigger, WriteStrategy,
 };
+use disc_hal::safety::rules::{Rule, holds};
 use disc_hal::wire::host::code;
 use disc_hal::wire::{OpenError, OpenOptions, Remote};
 
@@ -55,6 +56,20 @@ impl Script<'_> {
     /// The host does something else, and doesn't touch the bench.
     fn compute(&mut self, most: u64) {
         let time = self.random.below(most);
+        self.pause(time);
+    }
+
+    /// The same, inside of a session.
+    fn think(&mut self, remote: &mut Remote, most: u64) {
+        let time = self.random.below(most);
+        if holds(Rule::Progress) {
+            return self.pause(time);
+        }
+        // A thread of its own that renews the leases, whatever the script does.
+        remote.bench().delay.delay_us(time as u32);
+    }
+
+    fn pause(&self, time: u64) {
         let w = &mut *lock(self.world);
         w.go(w.now + time, false);
     }
@@ -140,7 +155,7 @@ impl Script<'_> {
                 11 => self.recover(remote),
                 12 => self.ask_old(remote),
                 13 => self.wait(remote, 300_000),
-                14 => self.compute(if self.random.clone().once_in(8) { 6_000_000 } else { 150_000 }),
+                14 => self.think(remote, if self.random.clone().once_in(8) { 6_000_000 } else { 150_000 }),
                 _ => self.mischief(remote),
             }
         }
@@ -155,12 +170,14 @@ impl Script<'_> {
     fn begins(&self) -> u64 {
         let w = &mut *lock(self.world);
         (w.stopped, w.pipe_calls) = (0, 0);
+        w.ghost.works(true);
         w.now
     }
 
     /// I8: within its time, and without going round in circles.
     fn returns(&self, what: &str, before: u64, bound: u64) {
         let w = &mut *lock(self.world);
+        w.ghost.works(false);
         let took = (w.now - before).saturating_sub(w.stopped);
         if took > bound {
             w.ghost.broken(format!("I8: {what} took {took} us of at most {bound}"));
@@ -276,8 +293,8 @@ impl Script<'_> {
                     break;
                 }
                 match self.random.below(8) {
-                    0 => self.compute(120_000),
-                    1 => self.compute(10_000),
+                    0 => self.think(remote, 300_000),
+                    1 => self.think(remote, 10_000),
                     _ => self.wait(remote, 30_000),
                 }
             }
@@ -350,7 +367,7 @@ impl Script<'_> {
         match self.random.below(12) {
             0 => return false,
             1 => self.wait(remote, 200_000),
-            2 => self.compute(150_000),
+            2 => self.think(remote, 150_000),
             3..6 => self.wait(remote, 8_000),
             _ => {}
         }

@@ -276,6 +276,17 @@ impl World {
             self.ghost.interlock_since = None;
             self.note("interlock closes", 0, 0);
         }
+        if self.random.chance(intruder) {
+            self.intrude();
+        }
+        // What has just happened is seen by the next tick, not by this one.
+        let inputs = match self.ghost.interlock_since {
+            Some(since) if since < clock => Inputs::INTERLOCK_OPEN,
+            _ => Inputs::empty(),
+        };
+        let lit = self.ghost.is_lit() || self.ghost.is_fired();
+        self.with_device(|device, bench, now| device.tick(inputs, bench, now));
+        self.ghost.ticked(!inputs.is_empty(), lit);
         if self.ghost.is_focused() && self.random.chance(focus) {
             self.counts.focus += 1;
             self.note("focus lost", 0, 0);
@@ -289,17 +300,6 @@ impl World {
         if self.random.chance(overrun) && self.ghost.overrun() {
             self.counts.overruns += 1;
         }
-        if self.random.chance(intruder) {
-            self.intrude();
-        }
-        // What has just happened is seen by the next tick, not by this one.
-        let inputs = match self.ghost.interlock_since {
-            Some(since) if since < clock => Inputs::INTERLOCK_OPEN,
-            _ => Inputs::empty(),
-        };
-        let lit = self.ghost.is_lit() || self.ghost.is_fired();
-        self.with_device(|device, bench, now| device.tick(inputs, bench, now));
-        self.ghost.ticked(!inputs.is_empty(), lit);
         // In the dark nothing depends on the ticks: fewer make the simulation faster.
         let tick = self.settings.tick;
         self.next_tick = self.now + if self.ghost.is_hot() { tick } else { tick.max(10_000) };

@@ -14,6 +14,7 @@ use super::reply::{Abilities, REPLY, Refusal, Reply, Welcome};
 use super::request::{Class, Kind, Request};
 use crate::hal::{Bench, FocusFlags, Identity, Name, SpindleFlags, TrackingFlags};
 use crate::safety::{self, Config, Effects, Event, Inputs, Limits, State, Verdict};
+use crate::safety::rules::{Rule, holds};
 use output::Output;
 use shots::Slots;
 
@@ -193,7 +194,7 @@ impl<const SAMPLES: usize, const ROOM: usize> Device<SAMPLES, ROOM> {
         let header = frame.header;
         let kind = Kind::new(header.kind);
         match kind {
-            Some(Kind::Off) => {
+            Some(Kind::Off) if holds(Rule::OffAlways) => {
                 let _done = self.ask(Event::Off, bench, now());
                 self.output.beside(header.session, header.sequence, &Reply::Done(Kind::Off));
                 return;

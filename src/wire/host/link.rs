@@ -11,6 +11,7 @@ use super::super::pipe::{Pipe, PipeError};
 use super::super::reply::{BUSY, REFUSED, REPLY, Refusal, Reply, SAMPLES, Welcome};
 use super::super::request::{Class, Kind, Request};
 use crate::hal::{Error, ErrorKind, Name, Outputs, Part, Result, ShotId};
+use crate::safety::rules::{Rule, holds};
 
 /// Codes of errors that the host half makes by itself, with part `Bench`.
 pub mod code {
@@ -217,7 +218,7 @@ impl Link {
                 let answer = self.receive(until, &mut |_, frame| {
                     let greeting = frame.header.kind == Kind::Hello.number() | REPLY || frame.header.kind == BUSY;
                     match Reply::decode(frame.header.kind, frame.payload) {
-                        Ok(Reply::Welcome(w)) if w.nonce == nonce && frame.header.session != 0 => {
+                        Ok(Reply::Welcome(w)) if (w.nonce == nonce || !holds(Rule::WelcomeNonce)) && frame.header.session != 0 => {
                             Some((frame.header, Reply::Welcome(w)))
                         }
                         Ok(busy @ Reply::Busy { nonce: n, .. }) if n == nonce => Some((frame.header, busy)),
@@ -302,7 +303,7 @@ impl Link {
                 Ok(None) => {}
                 Ok(Some(Reply::Refused { why: Refusal::Stale(_), .. })) => {
                     // This host lives: the same again, with a fresh stamp, unless that were too late.
-                    late |= kind.class() == Class::Shot;
+                    late |= kind.class() == Class::Shot && holds(Rule::ShotOnce);
                     patience = self.round_trip.patience();
                 }
                 Ok(Some(Reply::Done(Kind::Alive))) if late => {
@@ -316,6 +317,10 @@ impl Link {
                 }
                 Err(e) => return Err(self.broken(&e)),
             }
+        }
+        if !holds(Rule::SequenceFresh) {
+            self.sequence = self.sequence.saturating_sub(1);
+            return Err(self.aged(Error::new(Part::Bench, ErrorKind::Timeout).with_code(code::SILENT)));
         }
         Err(self.die(ErrorKind::Timeout, code::SILENT))
     }
@@ -354,7 +359,7 @@ impl Link {
         let session = self.session;
         let answer = self.receive(until, &mut |stats, frame| {
             let header = frame.header;
-            if header.session != session || header.sequence != sequence {
+            if header.session != session || (header.sequence != sequence && holds(Rule::ReplySequence)) {
                 stats.strays += 1;
                 return None;
             }
