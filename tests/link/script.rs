@@ -43,7 +43,7 @@ pub fn play(world: &Shared) {
         last_session: 0,
         patience: 0,
         runs: Vec::new(),
-        samples: vec![0; 2048],
+        samples: vec![0; 512],
     };
     while !lock(world).is_over() {
         script.session();
@@ -472,7 +472,7 @@ impl Script<'_> {
 
     fn acquire(&mut self, remote: &mut Remote) {
         let channels = 1 + self.random.below(2) as usize;
-        let length = 1 + self.random.below(6000);
+        let length = 1 + self.random.below(2000);
         let acquisition = Acquisition {
             channels: Channels::from_bits_retain(if channels == 1 { 1 << self.random.below(2) } else { 3 }),
             rate: Hertz(1000 * (1 + self.random.below(300) as u32)),

@@ -53,6 +53,7 @@ pub struct Settings {
     pub tracking: u32,
     pub intruder: u32,
     pub overrun: u32,
+    pub burst: u32,
     /// For each call of a part that moves something.
     pub late: u32,
     pub fail: u32,
@@ -70,8 +71,8 @@ impl Settings {
         let mut r = Random::new(seed);
         let calm = r.once_in(8);
         let mut rate = |most: u64| {
-            // Log-uniform over eight octaves below `most`.
-            let rate = (most * 65_536 / 1000) >> r.below(8);
+            // Log-uniform over six octaves below `most`.
+            let rate = (most * 65_536 / 1000) >> r.below(6);
             if calm || r.once_in(2) { 0 } else { (rate - r.below(rate / 2 + 1)) as u32 }
         };
         let mix = Mix {
@@ -93,10 +94,11 @@ impl Settings {
         let mut some = |one_in: u64, most: u64| if r.once_in(one_in) { 1 + r.below(most) as u32 } else { 0 };
         let (kill, freeze, other_thread_off) = (some(2, 120), some(4, 60), some(4, 60));
         let (reset, interlock, focus, tracking) = (some(4, 60), some(4, 100), some(3, 200), some(5, 100));
-        let (intruder, overrun, late, fail) = (some(4, 150), some(3, 200), some(5, 3000), some(5, 2000));
+        let (intruder, overrun, burst) = (some(4, 150), some(3, 200), some(8, 200));
+        let (late, fail) = (some(5, 3000), some(5, 2000));
         let safety = Config {
             write_lease: [100_000, 100_000, 99_000, 50_000][r.below(4) as usize],
-            hold_lease: [300_000, 1_000_000, 1_000_000, 5_000_000][r.below(4) as usize],
+            hold_lease: [300_000, 300_000, 300_000, 1_000_000, 5_000_000][r.below(5) as usize],
             token_life: [200_000, 10_000_000][r.below(2) as usize],
             emission_delay: [0, 0, 0, 5_000][r.below(4) as usize],
             ..Config::default()
@@ -129,6 +131,7 @@ impl Settings {
             tracking,
             intruder,
             overrun,
+            burst,
             late,
             fail,
             part_watches: !r.once_in(4),
@@ -150,6 +153,7 @@ impl Settings {
             tracking: 0,
             intruder: 0,
             overrun: 0,
+            burst: 0,
             late: 0,
             fail: 0,
             ..Self::of(seed)

@@ -25,6 +25,9 @@ pub fn lock(world: &Shared) -> MutexGuard<'_, World> {
     world.lock().expect("the simulation has one thread")
 }
 
+/// Between two ticks while nothing needs them: fewer make the simulation faster.
+pub const RARE: u64 = 10_000;
+
 /// Somebody else's program.
 #[derive(Default)]
 struct Intruder {
@@ -145,7 +148,7 @@ impl World {
     fn device_clock(&self) -> u64 {
         let since = self.now - self.ghost.boot_at;
         let ppm = self.settings.ppm;
-        let drift = (i128::from(since) * i128::from(ppm) / 1_000_000) as i64;
+        let drift = since.cast_signed() * ppm / 1_000_000;
         self.settings.clock.wrapping_add(since).wrapping_add_signed(drift)
     }
 
@@ -207,7 +210,7 @@ impl World {
             self.ghost.must_be_off("an off that arrived");
         }
         self.line.done(packet);
-        if self.ghost.is_hot() {
+        if self.ghost.needs_ticks() {
             self.next_tick = self.next_tick.min(self.now + self.settings.tick);
         }
         self.next_pump = self.next_pump.min(self.now);
@@ -257,7 +260,7 @@ impl World {
     }
 
     fn tick(&mut self) {
-        let Settings { reset, interlock, focus, tracking, intruder, overrun, .. } = self.settings;
+        let Settings { reset, interlock, focus, tracking, intruder, overrun, burst, .. } = self.settings;
         let clock = self.device_clock();
         self.ghost.pass_to(clock, self.now);
         self.ghost.check();
@@ -276,6 +279,9 @@ impl World {
             self.ghost.interlock_since = None;
             self.note("interlock closes", 0, 0);
         }
+        if self.ghost.is_writing() && self.random.chance(burst) {
+            self.burst();
+        }
         if self.random.chance(intruder) {
             self.intrude();
         }
@@ -287,12 +293,14 @@ impl World {
         let lit = self.ghost.is_lit() || self.ghost.is_fired();
         self.with_device(|device, bench, now| device.tick(inputs, bench, now));
         self.ghost.ticked(!inputs.is_empty(), lit);
-        if self.ghost.is_focused() && self.random.chance(focus) {
+        // Of most interest while light is written.
+        let often = if self.ghost.is_writing() { 16 } else { 1 };
+        if self.ghost.is_focused() && self.random.chance(focus * often) {
             self.counts.focus += 1;
             self.note("focus lost", 0, 0);
             self.ghost.lose_focus();
         }
-        if self.ghost.is_tracking() && self.random.chance(tracking) {
+        if self.ghost.is_tracking() && self.random.chance(tracking * often) {
             self.counts.tracking += 1;
             self.note("tracking lost", 0, 0);
             self.ghost.lose_tracking();
@@ -300,9 +308,8 @@ impl World {
         if self.random.chance(overrun) && self.ghost.overrun() {
             self.counts.overruns += 1;
         }
-        // In the dark nothing depends on the ticks: fewer make the simulation faster.
         let tick = self.settings.tick;
-        self.next_tick = self.now + if self.ghost.is_hot() { tick } else { tick.max(10_000) };
+        self.next_tick = self.now + if self.ghost.needs_ticks() { tick } else { RARE };
         self.next_pump = self.next_pump.min(self.now + 1);
     }
 
@@ -316,6 +323,17 @@ impl World {
         self.busy_until = 0;
     }
 
+    /// Noise at once, in so many pieces that a checksum might be guessed in the end.
+    fn burst(&mut self) {
+        self.counts.bursts += 1;
+        self.note("burst of noise", 0, 0);
+        let noise = [0, 3, 1, 2, 0].repeat(usize::from(self.settings.safety.bad_frames) + 1);
+        self.with_device(|device, bench, now| device.receive(&noise, bench, now));
+        if self.ghost.is_writing() {
+            self.ghost.broken("L16: writing light goes on under noise that guesses checksums");
+        }
+    }
+
     /// A second program has opened the same port.
     fn intrude(&mut self) {
         self.counts.intruders += 1;
@@ -324,14 +342,15 @@ impl World {
         let (header, request) = if self.intruder.session == 0 || self.random.once_in(3) {
             self.intruder = Intruder { nonce: self.random.next() | 1, ..Intruder::default() };
             self.ghost.intruder_session = 0;
+            self.ghost.intruder_powers.clear();
             let ends = if self.random.once_in(4) { self.random.next() } else { 0 };
             let hello = Request::Hello { nonce: self.intruder.nonce, ends, minor: 0, owner: Name::new("intruder") };
             (header, hello)
         } else {
             self.intruder.sequence += 1;
             let (session, sequence, stamp) = (self.intruder.session, self.intruder.sequence, self.intruder.stamp);
-            let power = 1 + self.random.below(400) as u32;
-            self.ghost.intruder_power = Some(power);
+            let power = 1 + self.random.below(u64::from(parts::READ_MAX) - 1) as u32;
+            self.ghost.intruder_powers.push(power);
             let header = Header { session, sequence, stamp, ..header };
             (header, Request::SetPower { source: Source(1), power: Microwatts(power) })
         };
