@@ -362,7 +362,7 @@ impl Ghost {
 
     /// Whether each tick matters: the hold lease alone is as well seen by rare ones.
     pub fn needs_ticks(&self) -> bool {
-        self.is_lit() || self.is_armed()
+        self.is_lit() || self.is_armed() || self.interlock_since.is_some()
     }
 
     /// Whether there is anything to check.
@@ -515,7 +515,7 @@ impl Ghost {
         self.trace.note(now, "host sends", label.kind.into(), label.sequence.into());
         if label.kind == 1 {
             self.hellos.push((label.nonce, label.ends));
-        } else if self.call.open && self.call.written.is_none() && label.kind > 5 {
+        } else if self.call.open && self.call.written.is_none() && label.kind > 5 && label.session != self.intruder_session {
             self.call.written = Some((self.device_clock, label.stamp));
         }
     }

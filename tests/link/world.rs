@@ -250,6 +250,7 @@ impl World {
                     self.intruder =
                         Intruder { session: label.session, sequence: 0, stamp: label.stamp, ..self.intruder };
                     self.ghost.intruder_session = label.session;
+                    self.ghost.intruder_powers.clear();
                 }
             }
             let (settings, counts) = (&self.settings, &mut self.counts);
@@ -341,8 +342,6 @@ impl World {
         let header = Header { version: VERSION, ..Header::default() };
         let (header, request) = if self.intruder.session == 0 || self.random.once_in(3) {
             self.intruder = Intruder { nonce: self.random.next() | 1, ..Intruder::default() };
-            self.ghost.intruder_session = 0;
-            self.ghost.intruder_powers.clear();
             let ends = if self.random.once_in(4) { self.random.next() } else { 0 };
             let hello = Request::Hello { nonce: self.intruder.nonce, ends, minor: 0, owner: Name::new("intruder") };
             (header, hello)
