@@ -109,6 +109,7 @@ pub struct Ghost {
     /// How late the device may be: a tick, and the time of a part.
     slack: u64,
     slack_of_parts: u64,
+    rare_tick: u64,
     pub late: u32,
     pub fail: u32,
     pub part_watches: bool,
@@ -178,6 +179,7 @@ impl Ghost {
             // A tick of the true clock may be one more of the device's.
             slack: settings.tick + late + 2,
             slack_of_parts: late,
+            rare_tick: settings.rare_tick,
             late: settings.late,
             fail: settings.fail,
             part_watches: settings.part_watches,
@@ -362,7 +364,7 @@ impl Ghost {
 
     /// Whether each tick matters: the hold lease alone is as well seen by rare ones.
     pub fn needs_ticks(&self) -> bool {
-        self.is_lit() || self.is_armed() || self.interlock_since.is_some()
+        self.is_fired() || self.interlock_since.is_some()
     }
 
     /// Whether there is anything to check.
@@ -437,8 +439,7 @@ impl Ghost {
         {
             self.broken("T3: writing light goes on though the run has stopped");
         }
-        let slack = if self.needs_ticks() { self.slack } else { self.slack + super::world::RARE };
-        if age > self.hold_lease + slack {
+        if age > self.hold_lease + self.slack + self.rare_tick {
             self.broken(format!("I3: something is on {age} us after the last proof of life"));
         }
         if let Some(since) = self.interlock_since
@@ -453,8 +454,9 @@ impl Ghost {
         {
             self.broken("I3: writing light goes on after focus or tracking was lost");
         }
-        if self.promise.is_some_and(|by| self.now > by + self.slack_of_parts) && self.is_lit() {
-            self.broken("I11: the host was told that outputs would be off by now");
+        if self.promise.is_some_and(|by| self.now > by + self.slack_of_parts + self.rare_tick) && self.is_on() {
+            let (by, now) = (self.promise, self.now);
+            self.broken(format!("I11: the host was told that outputs would be off by {by:?} us, now is {now}; proof of life {age} us ago"));
         }
     }
 
@@ -515,7 +517,11 @@ impl Ghost {
         self.trace.note(now, "host sends", label.kind.into(), label.sequence.into());
         if label.kind == 1 {
             self.hellos.push((label.nonce, label.ends));
-        } else if self.call.open && self.call.written.is_none() && label.kind > 5 && label.session != self.intruder_session {
+        } else if self.call.open
+            && self.call.written.is_none()
+            && label.kind > 5
+            && label.session != self.intruder_session
+        {
             self.call.written = Some((self.device_clock, label.stamp));
         }
     }

@@ -170,6 +170,7 @@ impl Script<'_> {
     fn begins(&self) -> u64 {
         let w = &mut *lock(self.world);
         (w.stopped, w.pipe_calls) = (0, 0);
+        w.sync();
         w.ghost.works(true);
         w.now
     }
@@ -177,6 +178,7 @@ impl Script<'_> {
     /// I8: within its time, and without going round in circles.
     fn returns(&self, what: &str, before: u64, bound: u64) {
         let w = &mut *lock(self.world);
+        w.sync();
         w.ghost.works(false);
         let took = (w.now - before).saturating_sub(w.stopped);
         if took > bound {

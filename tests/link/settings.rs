@@ -33,6 +33,8 @@ pub struct Settings {
     pub safety: Config,
     /// Between two ticks of the device, in us.
     pub tick: u64,
+    /// The same while no shot needs them; fewer make the simulation faster.
+    pub rare_tick: u64,
     /// Of the device's clock against the host's, in parts per million.
     pub ppm: i64,
     /// Where the device's clock starts.
@@ -93,8 +95,8 @@ impl Settings {
         let mut r = Random::new(seed ^ 0x5eed);
         let mut some = |one_in: u64, most: u64| if r.once_in(one_in) { 1 + r.below(most) as u32 } else { 0 };
         let (kill, freeze, other_thread_off) = (some(2, 120), some(4, 60), some(4, 60));
-        let (reset, interlock, focus, tracking) = (some(4, 60), some(4, 100), some(3, 200), some(5, 100));
-        let (intruder, overrun, burst) = (some(4, 150), some(3, 200), some(8, 200));
+        let (reset, interlock, focus, tracking) = (some(4, 250), some(4, 600), some(3, 600), some(5, 300));
+        let (intruder, overrun, burst) = (some(4, 600), some(3, 800), some(8, 600));
         let (late, fail) = (some(5, 3000), some(5, 2000));
         let safety = Config {
             write_lease: [100_000, 100_000, 99_000, 50_000][r.below(4) as usize],
@@ -114,9 +116,10 @@ impl Settings {
             seed,
             mix,
             faults: 700,
-            time: 60_000_000,
+            time: 25_000_000,
             safety,
-            tick: [250, 500, 1000, 1000][r.below(4) as usize],
+            tick: [250, 1000, 1000, 1000][r.below(4) as usize],
+            rare_tick: [1000, 10_000, 10_000, 10_000][r.below(4) as usize],
             ppm: r.below(401) as i64 - 200,
             clock,
             counted_boots: r.once_in(2),

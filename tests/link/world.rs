@@ -25,9 +25,6 @@ pub fn lock(world: &Shared) -> MutexGuard<'_, World> {
     world.lock().expect("the simulation has one thread")
 }
 
-/// Between two ticks while nothing needs them: fewer make the simulation faster.
-pub const RARE: u64 = 10_000;
-
 /// Somebody else's program.
 #[derive(Default)]
 struct Intruder {
@@ -118,6 +115,12 @@ impl World {
 
     pub fn is_killed(&self) -> bool {
         self.killed
+    }
+
+    /// Lets the ghost see what time it is.
+    pub fn sync(&mut self) {
+        let clock = self.device_clock();
+        self.ghost.pass_to(clock, self.now);
     }
 
     /// Whether the seed has come to its end.
@@ -213,7 +216,13 @@ impl World {
         if self.ghost.needs_ticks() {
             self.next_tick = self.next_tick.min(self.now + self.settings.tick);
         }
-        self.next_pump = self.next_pump.min(self.now);
+        self.pump_soon();
+    }
+
+    fn pump_soon(&mut self) {
+        if !self.device.is_quiet() {
+            self.next_pump = self.next_pump.min(self.now);
+        }
     }
 
     fn hand_over(&mut self) {
@@ -232,7 +241,8 @@ impl World {
         if count == 0 {
             return;
         }
-        self.next_pump = self.now + 1 + count as u64 * self.settings.byte_time / 64;
+        self.next_pump =
+            if self.device.is_quiet() { u64::MAX } else { self.now + 1 + count as u64 * self.settings.byte_time / 64 };
         let mut half = core::mem::take(&mut self.half);
         half.extend_from_slice(&bytes[..count]);
         let mut from = 0;
@@ -310,8 +320,8 @@ impl World {
             self.counts.overruns += 1;
         }
         let tick = self.settings.tick;
-        self.next_tick = self.now + if self.ghost.needs_ticks() { tick } else { RARE };
-        self.next_pump = self.next_pump.min(self.now + 1);
+        self.next_tick = self.now + if self.ghost.needs_ticks() { tick } else { self.settings.rare_tick };
+        self.pump_soon();
     }
 
     fn reset(&mut self) {

@@ -13,8 +13,8 @@ use super::frame::{CONTROL_MAX, Decoder, Frame, VERSION, encoded_max};
 use super::reply::{Abilities, REPLY, Refusal, Reply, Welcome};
 use super::request::{Class, Kind, Request};
 use crate::hal::{Bench, FocusFlags, Identity, Name, SpindleFlags, TrackingFlags};
-use crate::safety::{self, Config, Effects, Event, Inputs, Limits, State, Verdict};
 use crate::safety::rules::{Rule, holds};
+use crate::safety::{self, Config, Effects, Event, Inputs, Limits, State, Verdict};
 use output::Output;
 use shots::Slots;
 

@@ -218,7 +218,9 @@ impl Link {
                 let answer = self.receive(until, &mut |_, frame| {
                     let greeting = frame.header.kind == Kind::Hello.number() | REPLY || frame.header.kind == BUSY;
                     match Reply::decode(frame.header.kind, frame.payload) {
-                        Ok(Reply::Welcome(w)) if (w.nonce == nonce || !holds(Rule::WelcomeNonce)) && frame.header.session != 0 => {
+                        Ok(Reply::Welcome(w))
+                            if (w.nonce == nonce || !holds(Rule::WelcomeNonce)) && frame.header.session != 0 =>
+                        {
                             Some((frame.header, Reply::Welcome(w)))
                         }
                         Ok(busy @ Reply::Busy { nonce: n, .. }) if n == nonce => Some((frame.header, busy)),
