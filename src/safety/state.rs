@@ -85,8 +85,10 @@ impl State {
             Event::Observed { shot, outcome } if !outcome.is_open() => Some(shot),
             _ => None,
         };
+        // A lease that runs out in the same step doesn't hide what the interlock has put out.
+        let lit = self.may_emit();
         let mut effects = self.pass_time(limits, over);
-        let verdict = self.take(event, limits, &mut effects);
+        let verdict = self.take(event, lit, limits, &mut effects);
         Step { verdict, effects }
     }
 
@@ -226,7 +228,8 @@ impl State {
         }
     }
 
-    fn take(&mut self, event: Event<'_>, limits: &Limits<'_>, effects: &mut Effects) -> Verdict {
+    /// `lit`: whether some source could emit up to now.
+    fn take(&mut self, event: Event<'_>, lit: bool, limits: &Limits<'_>, effects: &mut Effects) -> Verdict {
         match event {
             Event::Tick => Verdict::Quiet,
             Event::Hello { nonce, ends } => self.hello(nonce, ends, limits, effects),
@@ -259,7 +262,7 @@ impl State {
                 Verdict::Allowed
             }
             Event::Inputs(inputs) => {
-                *effects |= self.sample(inputs);
+                *effects |= self.sample(inputs, lit);
                 Verdict::Quiet
             }
             Event::BadFrame => {
@@ -270,11 +273,11 @@ impl State {
     }
 
     /// New levels at the inputs.
-    fn sample(&mut self, inputs: Inputs) -> Effects {
+    fn sample(&mut self, inputs: Inputs, lit: bool) -> Effects {
         self.inputs = inputs;
         let mut effects = Effects::empty();
         // Causes are judged together: each of them is latched.
-        let (lit, hot) = (self.may_emit() || self.is_hot(), self.is_hot());
+        let (lit, hot) = (lit || self.may_emit() || self.is_hot(), self.is_hot());
         if inputs.contains(Inputs::MONITOR_FAULT) && !self.trips.contains(LaserStatus::TRIP_MONITOR) {
             effects |= self.trip(AbortCause::Limit, LaserStatus::TRIP_MONITOR);
         }
