@@ -25,6 +25,7 @@
 //! | `format` | sectors, error correction, the recording code, and back | `std` |
 //! | `signal` | read chain, quality measures, named limits | `std` |
 //! | `record` | the algorithms | `std` |
+//! | `conformance` | the promises of the contract, one named check each | `conformance` |
 //!
 //! The simulated bench is the crate `disc-hal-sim`, the command `disc-hal-cli`.
 //!
@@ -51,6 +52,7 @@
 //! - `std` (default): everything above the contract.
 //! - `mock`: [mockall](https://docs.rs/mockall) mocks of every part and a ready
 //!   `MockBench`.
+//! - `conformance`: the suite that judges a driver.
 //!
 //! # Safety of people
 //!

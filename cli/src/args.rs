@@ -4,6 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
+use disc_hal::hal::{Microwatts, Millivolts};
+use disc_hal_sim::defects::Defect;
+
 use crate::bench::Selector;
 use crate::exit;
 
@@ -33,6 +36,7 @@ pub(crate) enum Command {
     Measure(Measure),
     Info(Info),
     Benches(Benches),
+    Conformance(Conformance),
     Media(Media),
     /// Goes between files and raw channel bits, without any disc.
     #[command(subcommand)]
@@ -207,6 +211,61 @@ pub(crate) struct Benches {
     /// Fails with exit code 3 if fewer than N can be opened.
     #[arg(long, value_name = "N")]
     pub(crate) require: Option<usize>,
+}
+
+/// Checks whether a bench keeps the promises of the contract, one by one.
+///
+/// Checks without light come first, then (with --may-emit) those at read power,
+/// then shots into the end of the test area of the first layer, if --max-power is
+/// enough for the medium. Nothing beyond --max-power is ever asked for, whatever
+/// the bench declares; what can't be checked is skipped and says why. A simulated
+/// bench gets a new disc that is thrown away, unless --bench names a disc file.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  disc-hal conformance --list
+  disc-hal conformance --bench sim --max-power 20mW --may-emit
+  disc-hal conformance --bench sim --max-power 0mW                 nothing with light
+  disc-hal conformance --bench sim --max-power 20mW --may-emit --only 'focus.*'
+  disc-hal conformance --bench sim --max-power 20mW --may-emit --defect token-fires-twice
+  disc-hal conformance --bench sim --max-power 20mW --may-emit --report c.html --badge c.svg
+
+The exit code is 1 if a check fails, or if none could be made.")]
+pub(crate) struct Conformance {
+    /// The bench: `sim` for a simulated one, `sim:FILE` with the disc in a disc file.
+    #[arg(long, value_name = "SELECTOR")]
+    pub(crate) bench: Option<Selector>,
+    /// The greatest power on the disc that may be asked for, such as 20mW.
+    #[arg(long, value_name = "POWER", required_unless_present = "list")]
+    pub(crate) max_power: Option<Microwatts>,
+    /// Allows light: at read power, and in shots.
+    #[arg(long)]
+    pub(crate) may_emit: bool,
+    /// Allows voltage at the electrodes, up to so much, such as 1.2V.
+    #[arg(long, value_name = "VOLTAGE")]
+    pub(crate) electrode_max: Option<Millivolts>,
+    /// The medium in the bench: a preset (see `disc-hal media`) or a medium file.
+    #[arg(long, value_name = "NAME|FILE")]
+    pub(crate) medium: Option<String>,
+    /// Only checks whose name has this in it, or fits it if it has a `*`; may be
+    /// given more than once.
+    #[arg(long, value_name = "PATTERN")]
+    pub(crate) only: Vec<String>,
+    /// Lists the checks and what each needs, and makes none.
+    #[arg(long)]
+    pub(crate) list: bool,
+    /// Prints everything that was found as one JSON document.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Writes the report, one HTML file.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) report: Option<PathBuf>,
+    /// Writes a badge, one SVG file.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) badge: Option<PathBuf>,
+    /// Plants a defect in a simulated bench, to see the checks find it.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) defect: Option<Defect>,
 }
 
 /// Lists the media that are built in, or prints one as a medium file.

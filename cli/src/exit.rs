@@ -14,7 +14,7 @@ use disc_hal_sim::{DiscFileError, SimError};
 pub(crate) enum Code {
     /// Done, and every limit is kept.
     Pass = 0,
-    /// Done, and a limit is not kept.
+    /// Done, and a limit or a promise of the contract is not kept.
     LimitFailed = 1,
     /// The command line is wrong.
     Usage = 2,
@@ -36,7 +36,7 @@ pub(crate) enum Code {
 pub(crate) const HELP: &str = "\
 Exit codes:
   0    done, every limit kept
-  1    done, a limit not kept
+  1    done, a limit (or a check of `conformance`) not kept
   2    wrong command line
   3    no such bench, or it can't be opened, or it has no disc
   4    the bench failed, the disc can't be read, or a recording isn't whole

@@ -355,3 +355,55 @@ fn nothing_is_lost_where_recordings_begin_end_or_fail() {
     fails(d, &["record", "small", "--disc", "new.dhd", "--report", "./new.dhd"], 2, &["would be lost"]);
     assert!(!d.join("new.dhd").exists());
 }
+
+#[test]
+fn a_bench_is_judged_by_the_contract() {
+    let dir = folder();
+    let d = dir.path();
+    let sim = ["conformance", "--bench", "sim", "--max-power", "20mW"];
+    let with = |more: &[&'static str]| [&sim[..], more].concat();
+    fails(d, &["conformance", "--bench", "sim"], 2, &["--max-power"]);
+    fails(d, &["conformance", "--bench", "sim", "--max-power", "20"], 2, &["--max-power", "uW"]);
+    fails(d, &with(&["--only", "banana"]), 2, &["no check is called banana", "--list"]);
+    fails(d, &with(&["--defect", "banana"]), 2, &["banana"]);
+    fails(d, &["conformance", "--bench", "serial:/dev/x", "--max-power", "20mW"], 3, &["serial:/dev/x"]);
+    let out = run(d, &["conformance", "--list", "--only", "laser.shot.*"]);
+    let text = String::from_utf8_lossy(&out.stdout).into_owned();
+    assert!(out.status.success() && text.contains("laser.shot.token_fires_once "), "{text}");
+    // What needs light isn't done without leave, and that is no failure.
+    let out = run(d, &with(&["--only", "laser", "--report", "c.html", "--badge", "c.svg"]));
+    let text = String::from_utf8_lossy(&out.stdout).into_owned();
+    assert_eq!(out.status.code(), Some(0), "{text}");
+    assert!(text.contains("needs light, which the operator doesn't allow"), "{text}");
+    let page = fs::read_to_string(d.join("c.html")).unwrap();
+    let badge = fs::read_to_string(d.join("c.svg")).unwrap();
+    assert!(page.contains(badge.trim_end()) && page.contains("laser.off.always_allowed"), "{badge}");
+    // With only skips there is nothing that was kept.
+    assert_eq!(run(d, &with(&["--only", "electrode"])).status.code(), Some(1));
+    let args = with(&["--may-emit", "--json", "--only", "token", "--defect", "token-fires-twice"]);
+    let out = run(d, &args);
+    assert_eq!(out.status.code(), Some(1));
+    let json: serde_json::Value = serde_json::from_slice(&out.stdout).unwrap();
+    let results = json["results"].as_array().unwrap();
+    let once = results.iter().find(|r| r["name"] == "laser.shot.token_fires_once").unwrap();
+    assert!(once["verdict"] == "fail" && json["passed"] == false, "{json}");
+}
+
+#[test]
+fn shots_of_the_suite_go_where_the_disc_is_blank() {
+    let dir = folder();
+    let d = dir.path();
+    fs::write(d.join("file"), b"text").unwrap();
+    assert!(run(d, &["record", "file", "--disc", "d.dhd"]).status.success());
+    let mut places = Vec::new();
+    for _ in 0..2 {
+        let only = ["--may-emit", "--json", "--only", "laser.shot.is_done_and_recorded"];
+        let out = run(d, &[&["conformance", "--bench", "sim:d.dhd", "--max-power", "20mW"], &only[..]].concat());
+        assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stdout));
+        let json: serde_json::Value = serde_json::from_slice(&out.stdout).unwrap();
+        places.push((json["used"][0].as_u64().unwrap(), json["used"][1].as_u64().unwrap()));
+    }
+    assert!(places[1].1 < places[0].0, "{places:x?}");
+    // What was recorded is still there.
+    assert_eq!(run(d, &["read", "--disc", "d.dhd", "-o", "-"]).stdout, b"text");
+}

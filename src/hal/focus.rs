@@ -97,12 +97,19 @@ pub trait FocusServo {
     fn sweep(&mut self, from: Nanometres, to: Nanometres, speed: MicrometresPerSecond) -> Result<()>;
 
     /// Closes the loop on the spot of `source`.
+    ///
+    /// # Errors
+    /// `OutOfRange` for a capture beyond the travel or the speed,
+    /// `InvalidArgument` for one that can't find anything.
     fn engage(&mut self, source: Source, capture: &FocusCapture) -> Result<()>;
 
     /// Opens the loop; the lens goes to rest. Always allowed.
     fn release(&mut self) -> Result<()>;
 
     /// Sets the focus offset of the closed loop and returns what was applied.
+    ///
+    /// # Errors
+    /// `OutOfRange` beyond `offset_max`; nothing changes then.
     fn set_offset(&mut self, offset: Nanometres) -> Result<Nanometres>;
 
     /// Jumps so many layers away from the incident side (negative: towards it):

@@ -144,13 +144,18 @@ pub trait LaserArray {
 
     /// Hands over run lengths (in channel bits, each 1 to 255; a shot begins with
     /// a space) and returns how many the buffer took: from none to all.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for a run of 0, an unknown source or shot, `WrongState`
+    /// when the shot is over, `OutOfRange` if all of them together with what was
+    /// fed before are longer than the plan. Nothing is taken then.
     fn feed(&mut self, shot: ShotId, source: Source, runs: &[u8]) -> Result<usize>;
 
     /// Arms a shot that has been fed, checking interlocks, servos and limits.
     ///
     /// # Errors
     /// `Interlock`, `Tripped`, `FocusLost`, `TrackingLost`, or `WrongState` when
-    /// nothing has been fed.
+    /// nothing has been fed or the shot has been fired.
     fn arm(&mut self, shot: ShotId) -> Result<ArmToken>;
 
     /// Fires: the shot starts at its trigger. Doesn't wait.
@@ -159,15 +164,20 @@ pub trait LaserArray {
     /// `StaleToken` for a token that is used, expired, or of another plan.
     fn fire(&mut self, token: ArmToken) -> Result<()>;
 
-    /// How a shot stands.
+    /// How a shot stands. [`Outcome::Unknown`] for a shot that the bench has
+    /// forgotten.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for a number that it never gave out.
     fn outcome(&mut self, shot: ShotId) -> Result<Outcome>;
 
     /// State of the lasers.
     fn status(&mut self) -> Result<LaserStatus>;
 
-    /// Clears a latched trip whose cause is gone.
+    /// Clears a latched trip whose cause is gone. Nothing lights up by it.
     fn clear_trip(&mut self) -> Result<()>;
 
-    /// All sources dark, now. Always allowed. A running shot ends here.
+    /// All sources dark, now. Always allowed. A running shot ends here, any other
+    /// open one never happens, and tokens given out are void.
     fn off(&mut self) -> Result<()>;
 }

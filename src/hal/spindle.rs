@@ -50,12 +50,16 @@ pub trait Spindle {
 
     /// Asks for a constant linear velocity (zero: stop) and returns what will be
     /// held. Starts; poll `status` for `AT_SPEED`.
+    ///
+    /// # Errors
+    /// `OutOfRange` beyond a limit; the speed stays as it was.
     fn set_velocity(&mut self, velocity: MicrometresPerSecond) -> Result<MicrometresPerSecond>;
 
     /// Moves the sled. Starts; poll `status` until `SLED_MOVING` is gone.
     ///
     /// # Errors
-    /// `WrongState` while tracking is closed (use its `seek`).
+    /// `WrongState` while tracking is closed (use its `seek`), `OutOfRange` beyond
+    /// a limit; the sled stays where it was.
     fn move_to(&mut self, radius: Nanometres) -> Result<()>;
 
     /// State of both.

@@ -97,10 +97,17 @@ pub trait TrackingServo {
     /// Opens the loop. Always allowed.
     fn release(&mut self) -> Result<()>;
 
-    /// Sets the offset from the track centre and returns what was applied.
+    /// Sets the offset from the track centre (positive: outwards) and returns
+    /// what was applied.
+    ///
+    /// # Errors
+    /// `OutOfRange` beyond `offset_max`; nothing changes then.
     fn set_offset(&mut self, offset: Nanometres) -> Result<Nanometres>;
 
     /// Jumps so many tracks outwards (negative: inwards) and closes again.
+    ///
+    /// # Errors
+    /// `WrongState` when not locked, `OutOfRange` beyond `jump_max`.
     fn jump(&mut self, tracks: i32) -> Result<()>;
 
     /// Goes to a track shortly before `address` on the layer in focus, by sled

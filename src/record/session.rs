@@ -72,6 +72,22 @@ impl<'s> Session<'s> {
         }
     }
 
+    /// The same, with a survey made before and another read power: for those who
+    /// close the loops many times on one disc.
+    #[cfg(feature = "conformance")]
+    pub(crate) fn resume(mut self, survey: Option<FocusSurvey>, read_power: Microwatts) -> Self {
+        self.survey = survey;
+        self.read_power = read_power;
+        self
+    }
+
+    /// Ends the session and leaves the loops closed.
+    #[cfg(feature = "conformance")]
+    pub(crate) fn leave(mut self) -> Option<FocusSurvey> {
+        self.parked = true;
+        self.survey.take()
+    }
+
     /// Searches focus on the disc at rest and turns it up.
     ///
     /// # Errors

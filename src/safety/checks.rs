@@ -94,7 +94,14 @@ impl State {
         Ok(())
     }
 
-    pub(super) fn load(&mut self, source: Source, peak: Microwatts, bias: Microwatts, limits: &Limits<'_>) -> Verdict {
+    pub(super) fn load(
+        &mut self,
+        source: Source,
+        peak: Microwatts,
+        bias: Microwatts,
+        taken: bool,
+        limits: &Limits<'_>,
+    ) -> Verdict {
         let index = usize::from(source.0);
         let (Some(spec), Some(slot)) = (limits.lasers.sources.get(index), self.loaded.get_mut(index)) else {
             return self.error(Part::Laser, ErrorKind::InvalidArgument);
@@ -102,7 +109,9 @@ impl State {
         if peak > spec.write_max || bias > spec.read_max {
             return self.error(Part::Laser, ErrorKind::OutOfRange);
         }
-        *slot = Some(peak.max(bias).0);
+        if taken {
+            *slot = Some(peak.max(bias).0);
+        }
         Verdict::Allowed
     }
 

@@ -138,8 +138,17 @@ pub enum Event<'e> {
         /// Its power.
         power: Microwatts,
     },
-    /// A strategy, by its powers.
+    /// May a strategy with these powers be handed to the part?
     Load {
+        /// The source that it is for.
+        source: Source,
+        /// Power of the pulses.
+        peak: Microwatts,
+        /// Power between them.
+        bias: Microwatts,
+    },
+    /// The part took this strategy.
+    Loaded {
         /// The source that it is for.
         source: Source,
         /// Power of the pulses.

@@ -17,6 +17,8 @@
 //!   [`State::open_shots`] and send [`Event::Observed`]; a part that answers with an
 //!   error is [`Outcome::Unknown`]. What a part refuses after the core allowed it is
 //!   undone by [`Event::Disarm`], or by `Observed` with `NotDone`.
+//! - Parts may latch trips of their own: clear those too where the core allows
+//!   [`Event::ClearTrip`].
 //! - Before whatever event, a step does what the clock asks for: leases, tokens and
 //!   shots that last too long. A tick that comes late lets nothing through.
 //!
@@ -76,6 +78,8 @@ mod shots;
 mod state;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_bench;
 
 pub use event::{Class, Config, Effects, Event, Inputs, Limits, Refusal, Step, Verdict};
 pub use state::State;

@@ -187,6 +187,10 @@ impl State {
         if !matches!(shot.phase, Phase::Begun | Phase::Armed { .. }) || !shot.is_fed() {
             return laser(ErrorKind::WrongState);
         }
+        // What was made dark has to be over before anything else is armed.
+        if !self.shots.iter().flatten().all(Shot::is_open) {
+            return laser(ErrorKind::Busy);
+        }
         let measure = Measure { sources: shot.sources, power: shot.power, light_max: shot.light_max };
         if !self.fits_beside(measure, limits) {
             return laser(ErrorKind::OutOfRange);
@@ -269,10 +273,11 @@ impl State {
         })
     }
 
-    /// Nobody can tell what became of a shot whose part keeps silent after its end.
+    /// Nobody can tell what became of a shot whose part keeps silent after its end,
+    /// nor whether it is dark.
     pub(super) fn forget_silent(&mut self, limits: &Limits<'_>) -> Effects {
         let (now, patience) = (self.now, u64::from(limits.config.write_lease));
-        let mut effects = Effects::empty();
+        let mut silent = false;
         let Self { shots, ring, .. } = self;
         for slot in shots {
             if let Some(Shot { number, phase: Phase::Closing { since, .. }, .. }) = slot
@@ -280,10 +285,10 @@ impl State {
             {
                 ring.push(*number, Outcome::Unknown);
                 *slot = None;
-                effects = Effects::LASERS_OFF;
+                silent = true;
             }
         }
-        effects
+        if silent { self.trip(AbortCause::Limit, LaserStatus::TRIP_MONITOR) } else { Effects::empty() }
     }
 
     pub(super) fn observe(&mut self, id: ShotId, said: Outcome, effects: &mut Effects) -> Verdict {
@@ -357,11 +362,10 @@ impl State {
         if let Some(outcome) = self.remembered(id) {
             return Verdict::Outcome(outcome);
         }
-        // A number that has not been given out isn't a shot that was forgotten. Those of
-        // other boots may have been, whichever is greater: boots may be random.
+        // A number that has not been given out isn't a shot that was forgotten. Of
+        // other boots, whose numbers may be random, nobody can tell.
         let counter = id.0 & u64::from(u32::MAX);
-        let given = self.number(id).is_none_or(|number| number <= self.begun);
-        if counter > 0 && given {
+        if counter > 0 && self.number(id).is_none_or(|number| number <= self.begun) {
             Verdict::Outcome(if holds(Rule::Forgotten) { Outcome::Unknown } else { Outcome::NotDone })
         } else {
             self.error(Part::Laser, ErrorKind::InvalidArgument)

@@ -138,7 +138,8 @@ impl State {
 
     /// An error of `part` that says what is known of the outputs.
     pub(super) fn error(&self, part: Part, kind: ErrorKind) -> Verdict {
-        let off = self.trips.contains(LaserStatus::TRIPPED) && !self.may_emit() && !self.driven;
+        let latched = matches!(kind, ErrorKind::Tripped | ErrorKind::Interlock);
+        let off = latched && !self.may_emit() && !self.driven;
         let outputs = if off { Outputs::Off } else { Outputs::Unchanged };
         Verdict::Error(Error::new(part, kind).with_outputs(outputs))
     }
@@ -236,8 +237,12 @@ impl State {
             Event::Request { session, sequence, stamp, class } => self.request(session, sequence, stamp, class, limits),
             Event::Bye { session } => self.bye(session, effects),
             Event::SetPower { source, power } => self.set_power(source, power, limits),
-            Event::Load { source, peak, bias } => self.load(source, peak, bias, limits),
+            Event::Load { source, peak, bias } => self.load(source, peak, bias, false, limits),
+            Event::Loaded { source, peak, bias } => self.load(source, peak, bias, true, limits),
             Event::Begin { plan } => self.begin(plan, limits),
+            Event::Feed { source, .. } if usize::from(source.0) >= limits.lasers.sources.len() => {
+                self.error(Part::Laser, ErrorKind::InvalidArgument)
+            }
             Event::Feed { shot, source, bits } => self.feed(shot, source, bits, false),
             Event::Fed { shot, source, bits } => self.feed(shot, source, bits, true),
             Event::Arm { shot } => self.arm(shot, limits),

@@ -234,7 +234,12 @@ impl<const N: usize> Decoder<N> {
                 if self.overrun {
                     return Some(Err(FrameError::TooLong));
                 }
-                return Some(parse(self.buffer.get_mut(..self.length)?));
+                let frame = parse(self.buffer.get_mut(..self.length)?);
+                // Zeros take no room, so that a frame beyond the limit may fit in.
+                return Some(frame.and_then(|frame| {
+                    let length = frame.payload.len() + OVERHEAD;
+                    if encoded_max(length) > N { Err(FrameError::TooLong) } else { Ok(frame) }
+                }));
             }
         }
         None

@@ -1,6 +1,10 @@
 //! The protocol between a host and a bench: frames, messages, and both ends.
+//!
+//! What goes over the line, and what it means, is on a page of its own: [`protocol`].
 
 mod codec;
+#[cfg(feature = "std")]
+mod describe;
 pub mod device;
 mod frame;
 #[cfg(feature = "std")]
@@ -9,11 +13,17 @@ pub mod host;
 mod loopback;
 #[cfg(feature = "std")]
 mod pipe;
+#[doc = include_str!("../../docs/protocol.md")]
+pub mod protocol {}
 mod reply;
 mod request;
 mod spec;
+#[cfg(feature = "std")]
+pub mod wrappers;
 
 pub use codec::Malformed;
+#[cfg(feature = "std")]
+pub use describe::describe;
 pub use device::{Device, DeviceConfig, LargeDevice, SmallDevice};
 pub use frame::{
     CONTROL_MAX, Decoder, Frame, FrameError, HEADER, Header, OVERHEAD, SAMPLES_MAX, SAMPLES_PER_FRAME, VERSION,

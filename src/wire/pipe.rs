@@ -75,7 +75,9 @@ impl<P: Pipe + ?Sized> Pipe for Box<P> {
 /// Writes into a link past whatever its pipe is busy with: best effort, bounded
 /// in time, from any thread.
 #[derive(Clone)]
-pub struct Bypass(Arc<dyn Fn(&[u8]) + Send + Sync>);
+pub struct Bypass(Arc<Write>);
+
+type Write = dyn Fn(&[u8]) + Send + Sync;
 
 impl Bypass {
     /// For driver authors: a bypass that hands bytes to `write`, which must

@@ -135,7 +135,7 @@ impl LaserArray for Lasers {
             return Err(laser(ErrorKind::WrongState));
         }
         shot.armed = true;
-        Ok(ArmToken::new(id, shot.plan.hash(), u64::from(id.0)))
+        Ok(ArmToken::new(id, shot.plan.hash(), id.0))
     }
 
     fn fire(&mut self, token: ArmToken) -> Result<()> {

@@ -2,6 +2,7 @@
 
 mod benches;
 mod completions;
+mod conformance;
 mod format;
 mod info;
 mod measure;
@@ -29,6 +30,7 @@ pub(crate) fn run(cli: Cli) -> Result<Code, Failure> {
         Command::Measure(args) => measure::run(&args, voice),
         Command::Info(args) => info::run(&args, voice),
         Command::Benches(args) => benches::run(&args),
+        Command::Conformance(args) => conformance::run(&args, voice),
         Command::Media(args) => media::run(&args),
         Command::Format(Format::Encode(args)) => format::encode(&args),
         Command::Format(Format::Decode(args)) => format::decode(&args),

@@ -41,10 +41,11 @@
 //! # Not there yet
 //!
 //! Crosstalk of neighbouring tracks, tilt, aberrations, diffraction beyond the
-//! transfer function, planted defects of disc and driver, speeds other than the
+//! transfer function, planted defects of the disc, speeds other than the
 //! medium's own.
 
 pub mod complex;
+pub mod defects;
 mod disc;
 mod disc_file;
 pub mod dual_layer;

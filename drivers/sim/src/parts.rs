@@ -84,7 +84,7 @@ impl LaserArray for SimLasers {
     }
 
     fn outcome(&mut self, shot: ShotId) -> Result<Outcome> {
-        self.world.lock().lasers.shot(shot).map(|s| s.outcome())
+        self.world.lock().lasers.outcome(shot)
     }
 
     fn status(&mut self) -> Result<LaserStatus> {

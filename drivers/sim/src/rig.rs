@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use disc_hal::hal::{Bench, Identity, Name, OffHandle, Rig};
 use disc_hal::media::Medium;
 
+use crate::defects::{Defect, DefectiveRig};
 use crate::disc_file::{self, DiscFileError};
 use crate::model::ModelError;
 use crate::parts::{self, Shared, SimDelay, SimDetector, SimFocus, SimLasers, SimSpindle, SimTracking};
@@ -118,6 +119,16 @@ impl SimRig {
             path,
             stored,
         })
+    }
+
+    /// The same tester with something wrong with it: for proving that checks
+    /// find it.
+    pub fn with_defect(self, defect: Defect) -> DefectiveRig {
+        DefectiveRig::new(self, defect)
+    }
+
+    pub(crate) fn world(&self) -> &Shared {
+        &self.world
     }
 
     /// The medium of the disc inside.

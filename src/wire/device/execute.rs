@@ -3,7 +3,7 @@
 use super::super::reply::Reply;
 use super::super::request::{Kind, RUNS_PER_FRAME, Request, Runs, WHOLE};
 use super::super::spec::Record;
-use super::{Device, Now, open_servos};
+use super::{Device, Now, open_servo};
 use crate::hal::{
     ArmToken, Bench, ElectrodeSupply, Error, ErrorKind, LaserStatus, Outcome, Part, Result, ShotId, ShotPlan, Source,
 };
@@ -41,8 +41,10 @@ impl<const SAMPLES: usize, const ROOM: usize> Device<SAMPLES, ROOM> {
             }
             Request::Monitor { source } => Reply::Light { seen: bench.lasers.monitor(source)? },
             Request::Load { source, strategy } => {
-                self.admit(Event::Load { source, peak: strategy.peak, bias: strategy.bias }, bench, at)?;
+                let (peak, bias) = (strategy.peak, strategy.bias);
+                self.admit(Event::Load { source, peak, bias }, bench, at)?;
                 bench.lasers.load(source, &strategy)?;
+                self.admit(Event::Loaded { source, peak, bias }, bench, at)?;
                 done
             }
             Request::Begin { plan } => Reply::Begun { shot: self.begin(&plan, bench, at)? },
@@ -182,11 +184,8 @@ impl<const SAMPLES: usize, const ROOM: usize> Device<SAMPLES, ROOM> {
     }
 
     fn arm(&mut self, shot: ShotId, bench: &mut Bench<'_>, now: u64) -> Result<ArmToken> {
-        // Another shot that waits or writes may see a servo move; it is watched for
-        // a loss, at every tick.
-        if !self.is_hot() {
-            let inputs = self.inputs | open_servos(bench);
-            let _quiet = self.ask(Event::Inputs(inputs), bench, now);
+        if let Some(kind) = open_servo(bench) {
+            return Err(Error::new(Part::Laser, kind));
         }
         let Verdict::Token { shot, plan, nonce } = self.admit(Event::Arm { shot }, bench, now)? else {
             return Err(Error::new(Part::Laser, ErrorKind::Fault));

@@ -12,7 +12,7 @@ mod shots;
 use super::frame::{CONTROL_MAX, Decoder, Frame, VERSION, encoded_max};
 use super::reply::{Abilities, REPLY, Refusal, Reply, Welcome};
 use super::request::{Class, Kind, Request};
-use crate::hal::{Bench, FocusFlags, Identity, Name, SpindleFlags, TrackingFlags};
+use crate::hal::{Bench, Error, ErrorKind, FocusFlags, Identity, Name, Part, SpindleFlags, TrackingFlags};
 use crate::safety::rules::{Rule, holds};
 use crate::safety::{self, Config, Effects, Event, Inputs, Limits, State, Verdict};
 use output::Output;
@@ -53,6 +53,8 @@ pub struct Device<const SAMPLES: usize, const ROOM: usize> {
     inputs: Inputs,
     /// What a part failed to do and has to do yet.
     owed: Effects,
+    /// The holder is gone by another clock than this device's.
+    abandoned: bool,
 }
 
 /// For a microcontroller: 0.9 KiB of buffers.
@@ -75,6 +77,7 @@ impl<const SAMPLES: usize, const ROOM: usize> Device<SAMPLES, ROOM> {
             owner: Name::default(),
             inputs: Inputs::empty(),
             owed: Effects::empty(),
+            abandoned: false,
         }
     }
 
@@ -118,13 +121,35 @@ impl<const SAMPLES: usize, const ROOM: usize> Device<SAMPLES, ROOM> {
         filled
     }
 
+    /// The link is gone: ends the session, and makes safe.
+    pub fn unplug(&mut self, bench: &mut Bench<'_>, now: Now<'_>) {
+        let at = now();
+        if let Some(session) = self.state.session() {
+            let _ended = self.ask(Event::Bye { session }, bench, at);
+        }
+        let _off = self.ask(Event::Off, bench, at);
+        self.output = Output::new();
+        self.decoder = Decoder::new();
+    }
+
+    /// Where time passes by the host's requests only, a host that is gone stops
+    /// it, and with it its own lease. With `true`, the next greeting of another
+    /// host lets the lease run out first.
+    pub const fn set_abandoned(&mut self, abandoned: bool) {
+        self.abandoned = abandoned;
+    }
+
     /// Whether nothing is waiting to be sent.
     pub const fn is_quiet(&self) -> bool {
         self.output.is_quiet()
     }
 
     fn watch(&mut self, bench: &mut Bench<'_>, now: u64) {
-        // First what the parts say of their shots: one that has ended isn't overdue.
+        // An open interlock is latched before anything else puts the light out.
+        if self.inputs.intersects(Inputs::INTERLOCK_OPEN.union(Inputs::KEY_OFF)) {
+            let _quiet = self.ask(Event::Inputs(self.inputs), bench, now);
+        }
+        // Then what the parts say of their shots: one that has ended isn't overdue.
         self.observe(bench, now);
         let mut inputs = self.inputs;
         if self.is_hot() {
@@ -201,6 +226,10 @@ impl<const SAMPLES: usize, const ROOM: usize> Device<SAMPLES, ROOM> {
             }
             Some(Kind::Hello) => {
                 if let Ok(Request::Hello { nonce, ends, owner, .. }) = Request::decode(Kind::Hello, frame.payload) {
+                    if self.abandoned {
+                        self.abandoned = false;
+                        self.lapse(bench, now);
+                    }
                     self.greet(nonce, ends, owner, bench, now());
                 }
                 return;
@@ -252,6 +281,19 @@ impl<const SAMPLES: usize, const ROOM: usize> Device<SAMPLES, ROOM> {
         }
     }
 
+    /// Lets the hold lease run out.
+    fn lapse(&mut self, bench: &mut Bench<'_>, now: Now<'_>) {
+        let end = now().saturating_add(self.config.safety.hold_lease.into());
+        while self.state.session().is_some() && now() <= end {
+            let before = now();
+            bench.delay.delay_us(self.config.safety.poll.max(1));
+            self.watch(bench, now());
+            if now() == before {
+                break;
+            }
+        }
+    }
+
     fn greet(&mut self, nonce: u64, ends: u64, owner: Name, bench: &mut Bench<'_>, now: u64) {
         let before = self.state.session();
         match self.ask(Event::Hello { nonce, ends }, bench, now) {
@@ -280,6 +322,11 @@ impl<const SAMPLES: usize, const ROOM: usize> Device<SAMPLES, ROOM> {
                 let since_ms = now.saturating_sub(since) / 1000;
                 self.output.beside(0, 0, &Reply::Busy { nonce, owner: self.owner, since_ms });
             }
+            Verdict::Refuse(_) => {
+                // Its session numbers are used up.
+                let why = Refusal::Failed(Error::new(Part::Bench, ErrorKind::Fault));
+                self.output.beside(0, 0, &Reply::Refused { to: Kind::Hello.number(), why });
+            }
             _ => {}
         }
     }
@@ -297,14 +344,14 @@ fn lost_servos(bench: &mut Bench<'_>) -> Inputs {
     inputs
 }
 
-/// What the servos must have before a shot is armed.
-fn open_servos(bench: &mut Bench<'_>) -> Inputs {
-    let mut inputs = Inputs::empty();
-    inputs.set(Inputs::FOCUS_LOST, !bench.focus.status().is_ok_and(|s| s.flags.contains(FocusFlags::LOCKED)));
-    inputs.set(Inputs::TRACKING_LOST, !bench.tracking.status().is_ok_and(|s| s.flags.contains(TrackingFlags::LOCKED)));
-    inputs.set(
-        Inputs::SPINDLE_OFF_SPEED,
-        !bench.spindle.status().is_ok_and(|s| s.flags.contains(SpindleFlags::AT_SPEED)),
-    );
-    inputs
+/// What is missing for a shot to be armed.
+fn open_servo(bench: &mut Bench<'_>) -> Option<ErrorKind> {
+    if !bench.focus.status().is_ok_and(|s| s.flags.contains(FocusFlags::LOCKED)) {
+        return Some(ErrorKind::FocusLost);
+    }
+    if !bench.tracking.status().is_ok_and(|s| s.flags.contains(TrackingFlags::LOCKED)) {
+        return Some(ErrorKind::TrackingLost);
+    }
+    let at_speed = bench.spindle.status().is_ok_and(|s| s.flags.contains(SpindleFlags::AT_SPEED));
+    (!at_speed).then_some(ErrorKind::WrongState)
 }

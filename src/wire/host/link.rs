@@ -286,16 +286,16 @@ impl Link {
         let end = start + self.patience;
         let mut patience = self.round_trip.patience();
         let mut sent = 0u32;
-        // What comes at most once comes soon: a copy is no fresher than the first.
         let once = kind.class() == Class::Shot && holds(Rule::ShotOnce);
-        let first = self.stamp;
-        // A refusal says nothing of the copies that are still on their way. So the number
-        // is used up by something harmless, and what is answered to it tells which was first.
+        // The same bytes again, with their old stamp: a fresh one could execute what
+        // has been refused as too old, while the refusal is still on its way.
+        let mut stamp = self.stamp;
+        // The number of what came too late is used up by something harmless: a second
+        // copy of the refusal would otherwise be taken for that of the next request.
         let mut late = false;
         while self.now() < end {
             let asked = if late { &Request::Alive } else { request };
             let kind_now = asked.kind().number();
-            let stamp = if once && !late { first } else { self.stamp };
             let header = Header { version: VERSION, kind: kind_now, session: self.session, sequence, stamp };
             if let Err(e) = self.send(&header, asked, end) {
                 return Err(self.broken(&e));
@@ -309,6 +309,7 @@ impl Link {
                 Ok(Some(Reply::Refused { why: Refusal::Stale(_), .. })) => {
                     // This host lives: the same again, with a fresh stamp, unless that were too late.
                     late |= once;
+                    stamp = self.stamp;
                     patience = self.round_trip.patience();
                 }
                 Ok(Some(Reply::Done(Kind::Alive))) if late => {

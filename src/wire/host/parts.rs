@@ -73,16 +73,17 @@ const FEEDINGS: usize = 64;
 impl RemoteLasers {
     /// Refuses a feed as a whole that a bench would refuse in part: it sees it
     /// cut into frames.
-    fn admit(&self, shot: ShotId, source: Source, runs: &[u8]) -> Result<()> {
-        let error = |kind| Err(Error::new(Part::Laser, kind));
+    fn admit(&mut self, shot: ShotId, source: Source, runs: &[u8]) -> Result<()> {
         if runs.contains(&0) {
-            return error(ErrorKind::InvalidArgument);
+            return Err(Error::new(Part::Laser, ErrorKind::InvalidArgument));
         }
         let bits: u64 = runs.iter().map(|&r| u64::from(r)).sum();
-        match self.fed.iter().find(|f| f.shot == shot && f.source == source) {
-            Some(feeding) if bits > feeding.left => error(ErrorKind::OutOfRange),
-            _ => Ok(()),
+        let feeding = self.fed.iter().find(|f| f.shot == shot && f.source == source);
+        if feeding.is_none_or(|f| bits <= f.left) {
+            return Ok(());
         }
+        let over = !self.outcome(shot)?.is_open();
+        Err(Error::new(Part::Laser, if over { ErrorKind::WrongState } else { ErrorKind::OutOfRange }))
     }
 
     fn count(&mut self, shot: ShotId, source: Source, runs: &[u8]) {

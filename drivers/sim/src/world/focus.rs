@@ -131,7 +131,7 @@ impl Focus {
     }
 
     pub(crate) fn set_offset(&mut self, offset: Nanometres) -> Result<Nanometres> {
-        if offset.0.abs() > self.spec.offset_max.0 {
+        if offset.0.unsigned_abs() > self.spec.offset_max.0.unsigned_abs() {
             return Err(error(ErrorKind::OutOfRange));
         }
         let applied = Nanometres(offset.0 / self.spec.offset_step.0 * self.spec.offset_step.0);
@@ -273,7 +273,7 @@ impl World {
         let (focus_error, sum) = (self.spot.focus_error, self.spot.sum);
         if self.focus.step(focus_error, sum, counts, jump) {
             self.trip(AbortCause::Focus);
-            self.radial.release();
+            self.radial.blinded();
         }
     }
 }

@@ -215,22 +215,30 @@ impl Lasers {
         self.shots.iter_mut().find(|s| s.id == id).ok_or(error(ErrorKind::InvalidArgument))
     }
 
+    /// How a shot stands; those that made room for others are forgotten.
+    pub(crate) fn outcome(&self, id: ShotId) -> Result<Outcome> {
+        match self.shots.iter().find(|s| s.id == id) {
+            Some(shot) => Ok(shot.outcome()),
+            None if (1..self.next_id).contains(&id.0) => Ok(Outcome::Unknown),
+            None => Err(error(ErrorKind::InvalidArgument)),
+        }
+    }
+
     pub(crate) fn feed(&mut self, id: ShotId, runs: &[u8]) -> Result<usize> {
+        if runs.contains(&0) {
+            return Err(error(ErrorKind::InvalidArgument));
+        }
         let shot = self.shot(id)?;
         if !shot.is_open() {
             return Err(error(ErrorKind::WrongState));
         }
-        let room = (BUFFER_RUNS as usize).saturating_sub(shot.runs.len());
-        // What doesn't fit comes again, and often: it is looked at when there is room.
-        let taken = runs.get(..room).unwrap_or(runs);
-        if taken.contains(&0) {
-            return Err(error(ErrorKind::InvalidArgument));
-        }
-        let bits: u64 = taken.iter().map(|&r| u64::from(r)).sum();
-        if shot.fed + bits > shot.plan.length {
+        let bits = |runs: &[u8]| runs.iter().map(|&r| u64::from(r)).sum::<u64>();
+        if shot.fed + bits(runs) > shot.plan.length {
             return Err(error(ErrorKind::OutOfRange));
         }
-        shot.fed += bits;
+        let room = (BUFFER_RUNS as usize).saturating_sub(shot.runs.len());
+        let taken = runs.get(..room).unwrap_or(runs);
+        shot.fed += bits(taken);
         shot.runs.extend(taken);
         Ok(taken.len())
     }

@@ -55,6 +55,17 @@ impl Disc {
     }
 }
 
+/// Physics of planted defects: none by default.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Broken {
+    /// Milliwatts on the disc that nobody commanded.
+    pub(crate) stray_light: f64,
+    /// Steps for which a shot goes on when focus is lost.
+    pub(crate) late_focus: u32,
+    /// The same for tracking.
+    pub(crate) late_tracking: u32,
+}
+
 /// Spindle and sled.
 #[derive(Debug)]
 pub(crate) struct Mechanics {
@@ -123,6 +134,8 @@ pub(crate) struct World {
     pub(crate) capture: Option<Capture>,
     captures: u64,
     edge_table: Option<Arc<EdgeTable>>,
+    /// What is broken in it on purpose.
+    pub(crate) broken: Broken,
     /// Relative transmission of the first layer, and where it was last looked up.
     shade: (f64, u64),
 }
@@ -168,6 +181,7 @@ impl World {
             capture: None,
             captures: 0,
             edge_table: None,
+            broken: Broken::default(),
             shade: (1.0, u64::MAX),
             disc,
         })
@@ -189,7 +203,7 @@ impl World {
 
     /// Power on the disc now, in milliwatts.
     fn light(&self) -> f64 {
-        f64::from(self.lasers.power.0) * 1e-3
+        f64::from(self.lasers.power.0) * 1e-3 + self.broken.stray_light
     }
 
     /// Lens position at which a layer is in focus on a flat disc.

@@ -116,7 +116,7 @@ impl Radial {
     }
 
     pub(crate) fn set_offset(&mut self, offset: Nanometres) -> Result<Nanometres> {
-        if offset.0.abs() > self.spec.offset_max.0 {
+        if offset.0.unsigned_abs() > self.spec.offset_max.0.unsigned_abs() {
             return Err(error(ErrorKind::OutOfRange));
         }
         let applied = Nanometres(offset.0 / self.spec.offset_step.0 * self.spec.offset_step.0);
@@ -139,6 +139,15 @@ impl Radial {
     fn fail(&mut self, flag: TrackingFlags) {
         self.release();
         self.flags = flag;
+    }
+
+    /// Focus is gone, and with it what the loop was closed on.
+    pub(super) fn blinded(&mut self) {
+        match self.mode {
+            Mode::Open => {}
+            Mode::PullIn { .. } => self.fail(TrackingFlags::FAILED),
+            Mode::Closed => self.fail(TrackingFlags::LOST),
+        }
     }
 
     fn close(&mut self) {
@@ -187,7 +196,7 @@ impl World {
         let layout = &self.disc.medium.layers.get(layer).ok_or(error(ErrorKind::FocusLost))?.layout;
         let known = [&layout.test, &layout.data].iter().any(|a| a.contains(address));
         // Run-in before an area is reached too: a few sectors.
-        let near = [&layout.test, &layout.data].iter().any(|a| a.contains(Address(address.0 + 64)));
+        let near = [&layout.test, &layout.data].iter().any(|a| a.contains(Address(address.0.saturating_add(64))));
         let radius = self.radius_of(layer, bits).filter(|_| known || near).ok_or(error(ErrorKind::NoAddress))?;
         self.radial.errand = Errand::Seek { bits, tries: 0 };
         // A sled lands within some tens of micrometres.

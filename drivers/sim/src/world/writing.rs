@@ -82,7 +82,14 @@ impl World {
         let continuous = self.spot.layer.is_some() && before.layer == self.spot.layer && (0.0..1e4).contains(&way);
         if !on_track {
             // Whatever took the spot off its track (a release, a jump): dark at once.
-            let cause = if self.focus.is_locked() { AbortCause::Tracking } else { AbortCause::Focus };
+            let (cause, late) = match self.focus.is_locked() {
+                true => (AbortCause::Tracking, &mut self.broken.late_tracking),
+                false => (AbortCause::Focus, &mut self.broken.late_focus),
+            };
+            if *late > 0 {
+                *late -= 1;
+                return;
+            }
             return self.trip(cause);
         }
         if !continuous {
