@@ -13,6 +13,7 @@ use super::frame::{CONTROL_MAX, Decoder, Frame, VERSION, encoded_max};
 use super::reply::{Abilities, REPLY, Refusal, Reply, Welcome};
 use super::request::{Class, Kind, Request};
 use crate::hal::{Bench, Error, ErrorKind, FocusFlags, Identity, Name, Part, SpindleFlags, TrackingFlags};
+use crate::safety::rules::{Rule, holds};
 use crate::safety::{self, Config, Effects, Event, Inputs, Limits, State, Verdict};
 use output::Output;
 use shots::Slots;
@@ -149,7 +150,11 @@ impl<const SAMPLES: usize, const ROOM: usize> Device<SAMPLES, ROOM> {
     }
 
     fn watch(&mut self, bench: &mut Bench<'_>, now: u64) {
-        // First what the parts say of their shots: one that has ended isn't overdue.
+        // An open interlock is latched before anything else puts the light out.
+        if self.inputs.intersects(Inputs::INTERLOCK_OPEN.union(Inputs::KEY_OFF)) {
+            let _quiet = self.ask(Event::Inputs(self.inputs), bench, now);
+        }
+        // Then what the parts say of their shots: one that has ended isn't overdue.
         self.observe(bench, now);
         let mut inputs = self.inputs;
         if self.is_hot() {
@@ -219,7 +224,7 @@ impl<const SAMPLES: usize, const ROOM: usize> Device<SAMPLES, ROOM> {
         let header = frame.header;
         let kind = Kind::new(header.kind);
         match kind {
-            Some(Kind::Off) => {
+            Some(Kind::Off) if holds(Rule::OffAlways) => {
                 let _done = self.ask(Event::Off, bench, now());
                 self.output.beside(header.session, header.sequence, &Reply::Done(Kind::Off));
                 return;

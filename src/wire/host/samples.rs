@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::vec::Vec;
 
 use crate::hal::{Acquisition, Chunk};
+use crate::safety::rules::{Rule, holds};
 
 /// What came behind a gap, and so waits for the next read.
 #[derive(Debug)]
@@ -92,6 +93,7 @@ impl Incoming<'_> {
             (None, Some(start)) => start + self.length as u64,
             (None, None) => self.samples.next,
         };
+        let first = if holds(Rule::SampleIndex) { first } else { known };
         if count == 0 || count > self.room || first < known || bytes.len() != count * channels * 2 {
             return;
         }
