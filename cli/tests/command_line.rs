@@ -223,12 +223,12 @@ fn a_disc_that_cannot_be_stored_is_rescued() {
 #[cfg(unix)]
 #[test]
 fn an_interrupted_recording_ends_cleanly() {
-    // Writing it takes the better part of a second, of which a tenth passes.
+    // Writing it takes the better part of a second, of which a third passes.
     const LENGTH: usize = 8_000_000;
     let dir = folder();
     let d = dir.path();
     fs::write(d.join("file"), text(LENGTH)).unwrap();
-    let out = interrupted(d, &["record", "file", "-vv"], "writing ...", 1, 100);
+    let out = interrupted(d, &["record", "file", "-vv"], "writing ...", 1, 300);
     let seen = String::from_utf8_lossy(&out.stderr);
     assert_eq!(out.status.code(), Some(130), "{seen}");
     assert!(seen.contains("cancelled") && seen.contains("the lasers are off"), "{seen}");

@@ -13,9 +13,6 @@ use crate::hal::{
 };
 use crate::media::Area;
 
-/// Runs handed over at a time: a bench looks at all of them, however few it takes,
-/// and is asked again and again while its buffer is full.
-const PIECE: usize = 1 << 14;
 /// Longest until the trigger of a shot comes.
 const TRIGGER_MS: u64 = 3_000;
 /// Channel bits of an ECC block.
@@ -275,9 +272,16 @@ impl Session<'_> {
 
     /// Feeds what the buffers take.
     fn feed(&mut self, flying: &mut VecDeque<Flying>) -> Result<(), Problem> {
+        // A bench looks at all that is handed over, however little it takes, and is
+        // asked again and again while its buffer is full.
+        let most = match self.bench.lasers.spec().buffer_runs {
+            // Not told.
+            0 => usize::MAX,
+            runs => runs as usize,
+        };
         for shot in flying {
             while let Some(rest) = shot.runs.get(shot.fed..).filter(|r| !r.is_empty()) {
-                let piece = &rest[..rest.len().min(PIECE)];
+                let piece = &rest[..rest.len().min(most)];
                 let taken = self.bench.lasers.feed(shot.id, self.source, piece)?;
                 if taken == 0 {
                     break;
