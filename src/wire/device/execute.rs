@@ -3,7 +3,7 @@
 use super::super::reply::Reply;
 use super::super::request::{Kind, RUNS_PER_FRAME, Request, Runs, WHOLE};
 use super::super::spec::Record;
-use super::{Device, Now, open_servo};
+use super::{Body, Now, open_servo};
 use crate::hal::{
     ArmToken, Bench, ElectrodeSupply, Error, ErrorKind, LaserStatus, Outcome, Part, Result, ShotId, ShotPlan, Source,
 };
@@ -16,7 +16,7 @@ fn supply<'s>(bench: &'s mut Bench<'_>) -> Result<&'s mut dyn ElectrodeSupply> {
     }
 }
 
-impl<const SAMPLES: usize, const ROOM: usize> Device<SAMPLES, ROOM> {
+impl<const SAMPLES: usize, const ROOM: usize> Body<SAMPLES, ROOM> {
     /// Asks the core; its refusal is the reply.
     fn admit(&mut self, event: Event<'_>, bench: &mut Bench<'_>, now: u64) -> Result<Verdict> {
         match self.ask(event, bench, now) {

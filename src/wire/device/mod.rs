@@ -43,9 +43,15 @@ pub type Now<'c> = &'c mut dyn FnMut() -> u64;
 /// [`buffer_for`](super::buffer_for) of a frame of so many samples).
 #[derive(Debug)]
 pub struct Device<const SAMPLES: usize, const ROOM: usize> {
+    decoder: Decoder<{ encoded_max(CONTROL_MAX) }>,
+    body: Body<SAMPLES, ROOM>,
+}
+
+/// All but the decoder, whose buffer holds the frame that is being answered.
+#[derive(Debug)]
+struct Body<const SAMPLES: usize, const ROOM: usize> {
     config: DeviceConfig,
     state: State,
-    decoder: Decoder<{ encoded_max(CONTROL_MAX) }>,
     output: Output<SAMPLES, ROOM>,
     slots: Slots,
     owner: Name,
@@ -68,58 +74,56 @@ impl<const SAMPLES: usize, const ROOM: usize> Device<SAMPLES, ROOM> {
     pub fn new(config: DeviceConfig) -> Self {
         let most = Output::<SAMPLES, ROOM>::samples_max();
         let samples = usize::from(config.samples).clamp(1, most);
-        Self {
+        let body = Body {
             config: DeviceConfig { samples: u16::try_from(samples).unwrap_or(u16::MAX), ..config },
             state: State::new(config.boot),
-            decoder: Decoder::new(),
             output: Output::new(),
             slots: Slots::default(),
             owner: Name::default(),
             inputs: Inputs::empty(),
             owed: Effects::empty(),
             abandoned: false,
-        }
+        };
+        Self { decoder: Decoder::new(), body }
     }
 
     /// The safety core as it stands.
     pub const fn safety(&self) -> &State {
-        &self.state
+        &self.body.state
     }
 
     /// Who holds the bench, or held it last.
     pub const fn owner(&self) -> Name {
-        self.owner
+        self.body.owner
     }
 
     /// Takes bytes that came in, however they were cut.
     pub fn receive(&mut self, mut bytes: &[u8], bench: &mut Bench<'_>, now: Now<'_>) {
-        // The decoder lends its buffer, and the rest of the device is needed meanwhile.
-        let mut decoder = core::mem::take(&mut self.decoder);
-        while let Some(frame) = decoder.next(&mut bytes) {
+        while let Some(frame) = self.decoder.next(&mut bytes) {
             match frame {
-                Ok(frame) => self.take(&frame, bench, now),
+                Ok(frame) => self.body.take(&frame, bench, now),
                 Err(_) => {
-                    let _dropped = self.ask(Event::BadFrame, bench, now());
+                    let _dropped = self.body.ask(Event::BadFrame, bench, now());
                 }
             }
         }
-        self.decoder = decoder;
     }
 
     /// Lets the safety core see the time, the hardware's inputs and the state of
     /// the shots. Call it at least every millisecond.
     pub fn tick(&mut self, inputs: Inputs, bench: &mut Bench<'_>, now: Now<'_>) {
-        self.inputs = inputs;
-        self.watch(bench, now());
+        self.body.inputs = inputs;
+        self.body.watch(bench, now());
     }
 
     /// Writes bytes to be sent into `out` and returns how many.
     pub fn transmit(&mut self, out: &mut [u8], bench: &mut Bench<'_>, now: Now<'_>) -> usize {
         let mut filled = 0;
         while let Some(room) = out.get_mut(filled..).filter(|room| !room.is_empty()) {
-            let taken = self.output.take(room);
+            let Body { output, config, .. } = &mut self.body;
+            let taken = output.take(room);
             filled += taken;
-            if taken == 0 && !self.output.make(&self.config, bench, now()) {
+            if taken == 0 && !output.make(config, bench, now()) {
                 break;
             }
         }
@@ -128,12 +132,12 @@ impl<const SAMPLES: usize, const ROOM: usize> Device<SAMPLES, ROOM> {
 
     /// The link is gone: ends the session, and makes safe.
     pub fn unplug(&mut self, bench: &mut Bench<'_>, now: Now<'_>) {
-        let at = now();
-        if let Some(session) = self.state.session() {
-            let _ended = self.ask(Event::Bye { session }, bench, at);
+        let (at, body) = (now(), &mut self.body);
+        if let Some(session) = body.state.session() {
+            let _ended = body.ask(Event::Bye { session }, bench, at);
         }
-        let _off = self.ask(Event::Off, bench, at);
-        self.output = Output::new();
+        let _off = body.ask(Event::Off, bench, at);
+        body.output = Output::new();
         self.decoder = Decoder::new();
     }
 
@@ -141,14 +145,16 @@ impl<const SAMPLES: usize, const ROOM: usize> Device<SAMPLES, ROOM> {
     /// it, and with it its own lease. With `true`, the next greeting of another
     /// host lets the lease run out first.
     pub const fn set_abandoned(&mut self, abandoned: bool) {
-        self.abandoned = abandoned;
+        self.body.abandoned = abandoned;
     }
 
     /// Whether nothing is waiting to be sent.
     pub const fn is_quiet(&self) -> bool {
-        self.output.is_quiet()
+        self.body.output.is_quiet()
     }
+}
 
+impl<const SAMPLES: usize, const ROOM: usize> Body<SAMPLES, ROOM> {
     fn watch(&mut self, bench: &mut Bench<'_>, now: u64) {
         // An open interlock is latched before anything else puts the light out.
         if self.inputs.intersects(Inputs::INTERLOCK_OPEN.union(Inputs::KEY_OFF)) {
