@@ -13,6 +13,9 @@ use crate::hal::{
 };
 use crate::media::Area;
 
+/// Runs handed over at a time: a bench looks at all of them, however few it takes,
+/// and is asked again and again while its buffer is full.
+const PIECE: usize = 1 << 14;
 /// Longest until the trigger of a shot comes.
 const TRIGGER_MS: u64 = 3_000;
 /// Channel bits of an ECC block.
@@ -274,11 +277,12 @@ impl Session<'_> {
     fn feed(&mut self, flying: &mut VecDeque<Flying>) -> Result<(), Problem> {
         for shot in flying {
             while let Some(rest) = shot.runs.get(shot.fed..).filter(|r| !r.is_empty()) {
-                let taken = self.bench.lasers.feed(shot.id, self.source, rest)?;
+                let piece = &rest[..rest.len().min(PIECE)];
+                let taken = self.bench.lasers.feed(shot.id, self.source, piece)?;
                 if taken == 0 {
                     break;
                 }
-                shot.fed += taken.min(rest.len());
+                shot.fed += taken.min(piece.len());
             }
         }
         Ok(())

@@ -86,6 +86,11 @@ impl<const SAMPLES: usize, const ROOM: usize> Device<SAMPLES, ROOM> {
         &self.state
     }
 
+    /// Who holds the bench, or held it last.
+    pub const fn owner(&self) -> Name {
+        self.owner
+    }
+
     /// Takes bytes that came in, however they were cut.
     pub fn receive(&mut self, mut bytes: &[u8], bench: &mut Bench<'_>, now: Now<'_>) {
         // The decoder lends its buffer, and the rest of the device is needed meanwhile.

@@ -1,9 +1,10 @@
 //! One session over one pipe: requests, replies, and what to do when they don't come.
 
+use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
 use std::boxed::Box;
+use std::string::{String, ToString as _};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::vec::Vec;
 
 use super::super::frame::{CONTROL_MAX, Decoder, Frame, Header, SAMPLES_MAX, VERSION, buffer_for, build, encoded_max};
@@ -92,6 +93,8 @@ pub(super) struct Link {
     round_trip: RoundTrip,
     /// Why nothing goes any more.
     dead: Option<Error>,
+    /// What the pipe said when it failed.
+    pub(super) words: Option<String>,
     /// Shots armed or fired whose end hasn't been seen.
     open_shots: Vec<ShotId>,
     pub(super) off_wanted: Arc<AtomicBool>,
@@ -105,6 +108,9 @@ impl core::fmt::Debug for Link {
         f.debug_struct("Link").field("session", &self.session).field("stats", &self.stats).finish_non_exhaustive()
     }
 }
+
+/// Makes an answer of a frame, if it is the one that is waited for.
+type Wanted<'w> = dyn FnMut(&mut LinkStats, Frame<'_>) -> Option<(Header, Reply)> + 'w;
 
 /// Why no session came about.
 pub(super) enum Refused {
@@ -156,6 +162,7 @@ impl Link {
             other_version: None,
             round_trip: RoundTrip { mean: Duration::from_millis(20), deviation: Duration::from_millis(10) },
             dead: None,
+            words: None,
             open_shots: Vec::new(),
             off_wanted: Arc::default(),
             patience,
@@ -391,7 +398,7 @@ impl Link {
     fn receive(
         &mut self,
         until: Duration,
-        wanted: &mut dyn FnMut(&mut LinkStats, Frame<'_>) -> Option<(Header, Reply)>,
+        wanted: &mut Wanted<'_>,
     ) -> core::result::Result<Option<(Header, Reply)>, PipeError> {
         loop {
             let mut input = self.input.get(self.taken..self.filled).unwrap_or(&[]);
@@ -485,7 +492,9 @@ impl Link {
         Ok(())
     }
 
-    fn broken(&mut self, _why: &PipeError) -> Error {
+    fn broken(&mut self, why: &PipeError) -> Error {
+        // An `Error` has no room for words.
+        self.words.get_or_insert_with(|| why.to_string());
         self.die(ErrorKind::LinkLost, code::PIPE)
     }
 
