@@ -18,7 +18,7 @@ mod link;
 
 fn main() -> ExitCode {
     let (mut faults, mut start, mut threads, mut single) = (1_000_000, 0, 0, None);
-    let mut removed = None;
+    let mut wanted = None;
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         let text = arguments.next().unwrap_or_default();
@@ -28,17 +28,21 @@ fn main() -> ExitCode {
             ("--seed-start", Some(n)) => start = n,
             ("--threads", Some(n)) => threads = n as usize,
             ("--seed", Some(n)) => single = Some(n),
-            ("--without", None) => removed = Some(text),
+            ("--without", None) => wanted = Some(text),
             _ => {
                 eprintln!("unknown or incomplete argument `{argument}`; see the top of the example");
                 return ExitCode::FAILURE;
             }
         }
     }
-    if removed.as_deref() == Some("all") {
+    if wanted.as_deref() == Some("all") {
         return hunt(start, faults);
     }
-    let removed = Rule::ALL.iter().copied().find(|r| removed.as_ref().is_some_and(|name| *name == format!("{r:?}")));
+    let removed = Rule::ALL.iter().copied().find(|r| wanted.as_ref().is_some_and(|name| *name == format!("{r:?}")));
+    if let (Some(name), None) = (&wanted, removed) {
+        eprintln!("no rule is called `{name}`; there are {:?}", Rule::ALL);
+        return ExitCode::FAILURE;
+    }
     let run = |seed| match removed {
         Some(rule) => without(rule, || link::run(seed)),
         None => link::run(seed),

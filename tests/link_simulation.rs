@@ -36,7 +36,7 @@ fn nothing_goes_wrong_on_a_perfect_link() {
 
 #[test]
 fn no_fault_breaks_an_invariant() {
-    let counts = run(0..700, Settings::of);
+    let counts = run(0..1200, Settings::of);
     println!("{counts}");
     assert!(counts.faults() > 280_000, "{counts}");
     // The simulation isn't blind: all that may happen has happened.
@@ -72,7 +72,10 @@ const DIRECTED: [Rule; 2] = [Rule::Length, Rule::StampOfSession];
 fn without_any_rule_an_invariant_breaks() {
     for &rule in Rule::ALL.iter().filter(|rule| !DIRECTED.contains(rule)) {
         let mut faults = 0;
-        let story = (0..400).find_map(|seed| {
+        // Most are found at once. A session is revived only where leases, greetings and
+        // replays meet: about one seed in a thousand.
+        let first = if rule == Rule::FreshSession { 1_170 } else { 0 };
+        let story = (first..first + 400).find_map(|seed| {
             let run = without(rule, || link::run(seed));
             faults += run.counts.faults();
             run.violation

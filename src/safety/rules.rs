@@ -35,6 +35,8 @@ pub enum Rule {
     ReplySequence,
     /// A request of class `Shot` isn't asked for again once it came too late.
     ShotOnce,
+    /// The number of a request that came too late is used up before the next request.
+    UsedUp,
     /// After a timeout no number of that session is used.
     SequenceFresh,
     /// Samples are placed by their number, not by the order in which they come.
@@ -74,6 +76,7 @@ impl Rule {
         Self::Held,
         Self::ReplySequence,
         Self::ShotOnce,
+        Self::UsedUp,
         Self::SequenceFresh,
         Self::SampleIndex,
         Self::ShotBoot,

@@ -5,7 +5,7 @@ use super::ring::Ring;
 use super::rules::{Rule, holds};
 use super::session::Session;
 use super::shots::{Phase, Shot};
-use crate::hal::{AbortCause, Error, ErrorKind, LaserStatus, Outcome, Outputs, Part, ShotId};
+use crate::hal::{AbortCause, Error, ErrorKind, LaserStatus, Microwatts, Outcome, Outputs, Part, ShotId, Source};
 
 /// Shots that the core can hold.
 pub(super) const SHOTS: usize = 4;
@@ -110,6 +110,11 @@ impl State {
         status.set(LaserStatus::FIRING, self.is_fired());
         status.set(LaserStatus::INTERLOCK_OPEN, self.is_interlock_open());
         status
+    }
+
+    /// The constant power with which a source counts.
+    pub fn power(&self, source: Source) -> Microwatts {
+        Microwatts(self.constant.get(usize::from(source.0)).copied().unwrap_or(0))
     }
 
     /// Whether some source may emit.

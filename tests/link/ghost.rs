@@ -421,6 +421,7 @@ impl Ghost {
         self.acquired = Some(Acquired { number, channels, length, start, per_ms, next: 0, gap: 0, over: false });
     }
 
+    /// The device starts again: everything is off by hardware.
     pub fn reset(&mut self, now: u64, clock: u64) {
         for &number in &self.fired {
             self.shots[number].end = Some(End::Reset);
@@ -447,6 +448,8 @@ impl Ghost {
         self.died = Some(self.device_clock);
         self.held = false;
     }
+
+    /// Light, or leave for it.
     pub fn relight(&mut self) {
         if self.trip {
             self.broken("I7: light or arming after a trip that nobody has cleared");

@@ -62,6 +62,14 @@ pub struct Packet {
     pub label: Label,
 }
 
+/// What surrounds the link.
+pub struct Air<'a> {
+    pub now: u64,
+    pub settings: &'a Settings,
+    pub counts: &'a mut Counts,
+    pub trace: &'a mut Trace,
+}
+
 /// Both ways of the link.
 pub struct Line {
     random: Random,
@@ -146,16 +154,7 @@ impl Line {
     }
 
     /// Sends a frame, or a part of one, at `now`.
-    pub fn send(
-        &mut self,
-        way: usize,
-        frame: &[u8],
-        mut label: Label,
-        now: u64,
-        settings: &Settings,
-        counts: &mut Counts,
-        trace: &mut Trace,
-    ) {
+    pub fn send(&mut self, way: usize, frame: &[u8], mut label: Label, Air { now, settings, counts, trace }: Air<'_>) {
         let mix = &settings.mix;
         let mut lanes = [self.random.next(), self.random.next(), self.random.next()];
         let mut lane = 0;

@@ -71,10 +71,10 @@ impl Settings {
     /// The mix of a seed: each fault in about half of the seeds, up to 20 % each.
     pub fn of(seed: u64) -> Self {
         let mut r = Random::new(seed);
-        let calm = r.once_in(8);
+        let calm = r.once_in(16);
         let mut rate = |most: u64| {
-            // Log-uniform over six octaves below `most`.
-            let rate = (most * 65_536 / 1000) >> r.below(6);
+            // Log-uniform over five octaves below `most`.
+            let rate = (most * 65_536 / 1000) >> r.below(5);
             if calm || r.once_in(2) { 0 } else { (rate - r.below(rate / 2 + 1)) as u32 }
         };
         let mix = Mix {
@@ -116,7 +116,7 @@ impl Settings {
             seed,
             mix,
             faults: 700,
-            time: 25_000_000,
+            time: 12_000_000,
             safety,
             tick: [250, 1000, 1000, 1000][r.below(4) as usize],
             rare_tick: [1000, 10_000, 10_000, 10_000][r.below(4) as usize],

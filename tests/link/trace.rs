@@ -43,7 +43,7 @@ impl Trace {
     }
 
     pub fn tell(&self) -> String {
-        use std::fmt::Write;
+        use core::fmt::Write;
         let mut told = String::new();
         for index in self.count.saturating_sub(DEPTH)..self.count {
             let Event { at, text, a, b } = self.events[index % DEPTH];

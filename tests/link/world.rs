@@ -10,7 +10,7 @@ use disc_hal::safety::Inputs;
 use disc_hal::wire::{DeviceConfig, Header, Kind, PipeError, REPLY, Request, SmallDevice, VERSION, build};
 
 use super::ghost::Ghost;
-use super::line::{Label, Line, TO_DEVICE, TO_HOST, label};
+use super::line::{Air, Label, Line, TO_DEVICE, TO_HOST, label};
 use super::parts::{self, Specs};
 use super::random::Random;
 use super::settings::Settings;
@@ -263,8 +263,9 @@ impl World {
                     self.ghost.intruder_powers.clear();
                 }
             }
-            let (settings, counts) = (&self.settings, &mut self.counts);
-            self.line.send(TO_HOST, frame, label, self.now, settings, counts, &mut self.ghost.trace);
+            let Self { now, settings, counts, ghost, .. } = self;
+            let air = Air { now: *now, settings, counts, trace: &mut ghost.trace };
+            self.line.send(TO_HOST, frame, label, air);
         }
         half.drain(..from);
         self.half = half;
@@ -379,8 +380,9 @@ impl World {
     fn put_part(&mut self, frame: &[u8], mut label: Label) {
         label.boot = self.ghost.boot;
         self.ghost.written(&label, self.now);
-        let (settings, counts) = (&self.settings, &mut self.counts);
-        self.line.send(TO_DEVICE, frame, label, self.now, settings, counts, &mut self.ghost.trace);
+        let Self { now, settings, counts, ghost, .. } = self;
+        let air = Air { now: *now, settings, counts, trace: &mut ghost.trace };
+        self.line.send(TO_DEVICE, frame, label, air);
     }
 
     /// What may happen to a host whenever it uses the pipe.

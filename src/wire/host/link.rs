@@ -313,6 +313,10 @@ impl Link {
             patience = (patience * 2).min(Duration::from_secs(1));
             match self.answer(sequence, kind, until, sink) {
                 Ok(None) => {}
+                Ok(Some(Reply::Refused { why: Refusal::Stale(_), .. })) if once && !holds(Rule::UsedUp) => {
+                    self.sequence = self.sequence.saturating_sub(1);
+                    return Err(Error::new(Part::Bench, ErrorKind::Timeout).with_code(code::LATE));
+                }
                 Ok(Some(Reply::Refused { why: Refusal::Stale(_), .. })) => {
                     // This host lives: the same again, with a fresh stamp, unless that were too late.
                     late |= once;

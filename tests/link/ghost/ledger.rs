@@ -90,7 +90,6 @@ impl Ghost {
         }
     }
 
-    /// Light, or leave for it.
     // The script.
 
     /// The script is in a call, or has returned from it.
