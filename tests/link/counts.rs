@@ -79,6 +79,7 @@ counts! {
     hold_age: "oldest proof of life with anything on",
     death: "longest writing light after a host's death",
     interlock_light: "longest light after an interlock",
+    interlock_light_late: "  with parts that take up to 8 ms",
     focus_light: "longest light after focus loss (part)",
     tick_light: "longest light after focus loss (core alone)",
     call: "longest call beyond its own time",

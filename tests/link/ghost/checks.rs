@@ -52,7 +52,11 @@ impl Ghost {
                 self.trip = true;
                 self.counts.trips += 1;
                 if let Some(since) = self.interlock_since {
-                    self.counts.interlock_light = self.counts.interlock_light.max(self.device_clock - since);
+                    // A tick can't come while a part keeps the device.
+                    let counts = &mut self.counts;
+                    let longest =
+                        if self.late > 0 { &mut counts.interlock_light_late } else { &mut counts.interlock_light };
+                    *longest = (*longest).max(self.device_clock - since);
                 }
             }
         }
