@@ -13,21 +13,28 @@
 //!   format: bytes <-> runs  |    signal: samples -> runs, jitter, levels
 //!                           |
 //!                hal: Bench { lasers, focus, tracking, detector, spindle, ... }
-//!                  /        |         \
-//!         simulator       mocks       your driver
+//!                  /        |         \            \
+//!         simulator       mocks     your driver    wire: host half
+//!                                                     |  a pipe: serial, ...
+//!                                                  wire: device half (firmware)
+//!                                                     |  safety: may it?
+//!                                                  hal: the tester's own parts
 //! ```
 //!
 //! | module | what it is | needs |
 //! |---|---|---|
 //! | [`hal`] | the contract between algorithms and testers | nothing: no std, no allocator |
 //! | [`safety`] | the device's state machine: arm, fire, lease, trip | nothing: no std, no allocator |
+//! | [`wire`] | the protocol between host and tester, and both ends of it | the device half: nothing; the host half: `std` |
 //! | `media` | what a disc is: films, grooves, layout; medium files | `std` |
 //! | `format` | sectors, error correction, the recording code, and back | `std` |
 //! | `signal` | read chain, quality measures, named limits | `std` |
 //! | `record` | the algorithms | `std` |
 //! | `conformance` | the promises of the contract, one named check each | `conformance` |
 //!
-//! The simulated bench is the crate `disc-hal-sim`, the command `disc-hal-cli`.
+//! The simulated bench is the crate `disc-hal-sim`, benches on a serial line are
+//! `disc-hal-serial`, the simulated bench behind a pseudo-terminal is
+//! `disc-hal-emulator`, and the command `disc-hal-cli`.
 //!
 //! # Recording a file on a simulated disc
 //!

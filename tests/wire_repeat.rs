@@ -77,10 +77,10 @@ fn a_whole_recording_is_repeated_from_its_written_bytes() {
 
     // Nothing behind it but the recording: the same result, and every byte that is sent compared.
     let mut remote = open(Replay::open(io::Cursor::new(recording.clone())).unwrap());
-    let again = record_file(&mut remote, &data).unwrap_or_else(|e| panic!("{e}: {:?}", remote.pipe_failure()));
+    let again = record_file(&mut remote, &data).unwrap_or_else(|e| panic!("{e}: {:?}", remote.why_lost()));
     assert_eq!(again, result);
     remote.close().unwrap();
-    assert_eq!((remote.stats(), remote.pipe_failure()), (stats, None));
+    assert_eq!((remote.stats(), remote.why_lost()), (stats, None));
 
     // One byte of the file is another: told, with the place.
     let mut other = data;
@@ -88,7 +88,7 @@ fn a_whole_recording_is_repeated_from_its_written_bytes() {
     let mut remote = open(Replay::open(io::Cursor::new(recording)).unwrap());
     let error = record_file(&mut remote, &other).unwrap_err();
     assert!(error.to_string().contains("link lost"), "{error}");
-    let failure = remote.pipe_failure().expect("what differs");
+    let failure = remote.why_lost().expect("what differs");
     assert!(failure.starts_with("this run differs from the recorded one: line "), "{failure}");
     assert!(failure.contains(" of a write, found ") && failure.contains(" s: expected "), "{failure}");
 }
@@ -187,7 +187,7 @@ fn the_host_half_sends_what_it_has_always_sent() {
     let mut remote = open(Replay::open(io::Cursor::new(recording)).unwrap());
     let said = frozen_run(&mut remote.bench());
     let _closed = remote.close();
-    assert_eq!(remote.pipe_failure(), None, "after {said:#?}");
+    assert_eq!(remote.why_lost(), None, "after {said:#?}");
     assert!(said.len() > 30);
 }
 

@@ -1,14 +1,15 @@
 //! The command line.
 
+use core::time::Duration;
 use std::path::PathBuf;
 
-use clap::{Args, CommandFactory as _, Parser, Subcommand};
+use clap::{ArgGroup, Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
 use disc_hal::hal::{Microwatts, Millivolts};
 use disc_hal_sim::defects::Defect;
 
-use crate::bench::Selector;
 use crate::exit;
+use crate::selector::{Port, Selector};
 
 /// Records, reads, measures and judges optical discs on any bench.
 ///
@@ -37,6 +38,7 @@ pub(crate) enum Command {
     Info(Info),
     Benches(Benches),
     Conformance(Conformance),
+    Emulate(Emulate),
     Media(Media),
     /// Goes between files and raw channel bits, without any disc.
     #[command(subcommand)]
@@ -47,18 +49,35 @@ pub(crate) enum Command {
 /// Which bench, with which disc.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct Target {
-    /// The bench: `sim` for a simulated one, `sim:FILE` with the disc in a disc file.
+    /// The bench: `sim` for a simulated one, `sim:FILE` with the disc in a disc file,
+    /// `serial:PORT` for one on a serial line at 115200 baud, `serial:PORT@BAUD` at
+    /// another rate. `disc-hal benches` lists what is there.
     #[arg(long, value_name = "SELECTOR", conflicts_with = "disc")]
     pub(crate) bench: Option<Selector>,
     /// The disc file of a simulated disc; the same as --bench sim:FILE.
     #[arg(long, value_name = "FILE")]
     pub(crate) disc: Option<PathBuf>,
+    /// The medium: a preset (see `disc-hal media`) or a medium file. Without it: that
+    /// of the disc file, else dual-layer (a new disc, or one in a bench on a link).
+    #[arg(long, value_name = "NAME|FILE")]
+    pub(crate) medium: Option<String>,
+}
+
+impl Target {
+    /// The port of a bench on a serial line, if that is what is meant.
+    pub(crate) fn port(&self) -> Option<&Port> {
+        match &self.bench {
+            Some(Selector::Serial(port)) => Some(port),
+            _ => None,
+        }
+    }
 }
 
 /// Records files, reads them back, compares every byte, measures and judges.
 ///
 /// Makes a new simulated dual-layer disc (disc-1.dhd, disc-2.dhd, ... in the
-/// current folder) unless --disc or --bench says otherwise. Each file is padded
+/// current folder) unless --disc or --bench says otherwise. A bench on a link
+/// records on the disc that is in it. Each file is padded
 /// to whole ECC blocks of 32 KiB and to at least eight of them, with a mark of its
 /// end in the last one (a file of whole blocks takes one more); `read` takes the
 /// padding off again. Without --layer the first file goes on layer 0 and the
@@ -77,6 +96,7 @@ Examples:
   disc-hal record first.iso second.iso --disc both.dhd
   disc-hal record notes.txt --disc both.dhd --layer 0      adds to a disc
   disc-hal record data.bin --seed 7 --json > result.json
+  disc-hal record data.bin --bench serial:/dev/ttyACM0     on a real bench
 
 The exit code is 1 if the file is recorded and a limit is not kept; see
 `disc-hal --help` for the others.")]
@@ -91,10 +111,6 @@ pub(crate) struct Record {
     /// file. Without it: the next free place.
     #[arg(long, value_name = "PSN", value_parser = crate::place::parse_address)]
     pub(crate) address: Option<u32>,
-    /// The medium: a preset (see `disc-hal media`) or a medium file. Without it:
-    /// the disc's own, or dual-layer for a new disc.
-    #[arg(long, value_name = "NAME|FILE")]
-    pub(crate) medium: Option<String>,
     #[command(flatten)]
     pub(crate) target: Target,
     /// Root of all noise of a new simulated disc [default: 1]. The same seed gives
@@ -181,11 +197,15 @@ pub(crate) struct Measure {
 }
 
 /// Shows the bench, its parts, the medium, and what is recorded where.
+///
+/// The disc in a bench on a link is looked at for that: it is turned up and read up
+/// to the first blank ECC block of each layer.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Examples:
   disc-hal info
   disc-hal info --bench sim:disc-1.dhd
+  disc-hal info --bench serial:/dev/ttyACM0@921600
   disc-hal info --disc disc-1.dhd --json")]
 pub(crate) struct Info {
     #[command(flatten)]
@@ -197,20 +217,103 @@ pub(crate) struct Info {
 
 /// Lists every bench that can be given to --bench, and whether it can be opened.
 ///
-/// These are the simulator and the disc files (*.dhd) in the current folder.
+/// These are the simulator, the disc files (*.dhd) in the current folder, and the
+/// serial ports of this machine. No port is opened without --probe, because opening
+/// one resets some devices.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Examples:
   disc-hal benches
+  disc-hal benches --probe                  who answers at 115200 baud?
+  disc-hal benches --probe 9600 --also /dev/serial/by-id
   disc-hal benches --json
   disc-hal benches --require 2 || echo 'a bench is missing'")]
 pub(crate) struct Benches {
+    /// Opens each port that can be opened, greets, and says who answers or why it is
+    /// none of ours. Some devices start anew when their port is opened: not while one
+    /// of them is at work.
+    #[arg(long, value_name = "BAUD", num_args = 0..=1, default_missing_value = "115200", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) probe: Option<u32>,
+    /// A port that isn't listed by itself, such as a pseudo-terminal, or a folder of
+    /// links to ports; may be given several times.
+    #[arg(long, value_name = "PATH")]
+    pub(crate) also: Vec<PathBuf>,
     /// Prints one JSON document.
     #[arg(long)]
     pub(crate) json: bool,
-    /// Fails with exit code 3 if fewer than N can be opened.
+    /// Fails with exit code 3 if fewer than N can be opened; with --probe, of the
+    /// ports those count at which a free bench answers.
     #[arg(long, value_name = "N")]
     pub(crate) require: Option<usize>,
+}
+
+/// Serves a simulated bench on a port that any host can open, until Ctrl-C.
+///
+/// Prints one line, the selector of the bench, and then tells on the standard
+/// error what happens. A disc file is made if it isn't there, kept from others who
+/// would record on it, and stored whenever a host ends its session and at the end;
+/// without one the disc lives as long as the emulator.
+#[derive(Debug, Args)]
+#[command(group(ArgGroup::new("kind").required(true)), after_long_help = "\
+Examples:
+  disc-hal emulate --serial --disc disc-1.dhd
+  disc-hal emulate --serial --link /tmp/bench &
+  disc-hal record README.md --bench serial:/tmp/bench
+  disc-hal emulate --serial --clock wall --for 10m")]
+#[cfg_attr(not(unix), allow(dead_code, reason = "there are no pseudo-terminals to serve it on"))]
+pub(crate) struct Emulate {
+    /// On a pseudo-terminal: a serial port without hardware, whose baud rate is
+    /// whatever the host likes.
+    #[arg(long, group = "kind")]
+    pub(crate) serial: bool,
+    /// The disc file.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) disc: Option<PathBuf>,
+    /// The medium: a preset (see `disc-hal media`) or a medium file. Without it:
+    /// that of the disc file, else dual-layer.
+    #[arg(long, value_name = "NAME|FILE")]
+    pub(crate) medium: Option<String>,
+    /// Root of all noise of a new disc [default: 1].
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Option<u64>,
+    /// Whose time the bench lives by.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) clock: Clock,
+    /// A lasting name for the port: a symbolic link, gone when the emulator ends.
+    #[arg(long, value_name = "PATH")]
+    pub(crate) link: Option<PathBuf>,
+    /// Number of this start, by which hosts see that the bench was restarted
+    /// [default: from the time].
+    #[arg(long, value_name = "N")]
+    pub(crate) boot: Option<u32>,
+    /// Ends by itself after so long (90s, 10m, 2h).
+    #[arg(long = "for", value_name = "DURATION", value_parser = parse_duration)]
+    pub(crate) lasts: Option<Duration>,
+}
+
+/// Whose time an emulated bench lives by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(crate) enum Clock {
+    /// The host's delays: the same bytes in every run, however fast the machine.
+    #[default]
+    Host,
+    /// The clock on the wall: goes dark by itself when the host is gone.
+    Wall,
+}
+
+/// A time such as `500ms`, `90s`, `10m` or `2h`; without a unit, seconds.
+fn parse_duration(text: &str) -> Result<Duration, String> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at(digits);
+    let scale = match unit {
+        "ms" => 1,
+        "s" | "" => 1000,
+        "m" | "min" => 60_000,
+        "h" => 3_600_000,
+        _ => return Err("not a time such as 500ms, 90s, 10m or 2h".into()),
+    };
+    let number: u64 = number.parse().map_err(|_| "not a time such as 500ms, 90s, 10m or 2h")?;
+    number.checked_mul(scale).map(Duration::from_millis).ok_or_else(|| "too long".into())
 }
 
 /// Checks whether a bench keeps the promises of the contract, one by one.
@@ -232,7 +335,8 @@ Examples:
 
 The exit code is 1 if a check fails, or if none could be made.")]
 pub(crate) struct Conformance {
-    /// The bench: `sim` for a simulated one, `sim:FILE` with the disc in a disc file.
+    /// The bench: `sim` for a simulated one, `sim:FILE` with the disc in a disc file,
+    /// `serial:PORT` or `serial:PORT@BAUD` for one on a serial line.
     #[arg(long, value_name = "SELECTOR")]
     pub(crate) bench: Option<Selector>,
     /// The greatest power on the disc that may be asked for, such as 20mW.
@@ -354,5 +458,15 @@ mod tests {
     #[test]
     fn the_description_is_consistent() {
         super::command().debug_assert();
+    }
+
+    #[test]
+    fn times_are_read_with_their_units() {
+        for (text, ms) in [("500ms", 500), ("90", 90_000), ("90s", 90_000), ("10m", 600_000), ("2h", 7_200_000)] {
+            assert_eq!(super::parse_duration(text).map(|d| d.as_millis()), Ok(ms), "{text}");
+        }
+        for text in ["", "s", "1.5s", "-1s", "5 s", "5d", "99999999999999999999h", "18446744073709551615h"] {
+            assert!(super::parse_duration(text).is_err(), "{text}");
+        }
     }
 }

@@ -7,6 +7,8 @@ use std::process::ExitCode;
 use disc_hal::hal::{AbortCause, ErrorKind, Outcome};
 use disc_hal::media::MediumError;
 use disc_hal::record::{CalibrationFault, Light, Problem, RecordError};
+use disc_hal::wire;
+use disc_hal_serial::OpenBenchError;
 use disc_hal_sim::{DiscFileError, SimError};
 
 /// How the command ends, for scripts. These numbers don't change.
@@ -56,18 +58,26 @@ pub(crate) struct Failure {
     code: Code,
     what: String,
     source: Option<Box<dyn Error + Send + Sync>>,
+    /// What a link said when it failed, for which errors of benches have no room.
+    link: Option<String>,
     next: Option<String>,
 }
 
 impl Failure {
     /// A failure that `what` says all about.
     pub(crate) fn new(code: Code, what: impl Into<String>) -> Self {
-        Self { code, what: what.into(), source: None, next: None }
+        Self { code, what: what.into(), source: None, link: None, next: None }
     }
 
     /// With its cause.
     pub(crate) fn because(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         self.source = Some(source.into());
+        self
+    }
+
+    /// With what the link said.
+    pub(crate) fn link(mut self, words: Option<String>) -> Self {
+        self.link = words;
         self
     }
 
@@ -99,6 +109,9 @@ impl Failure {
                 let _ = write!(text, "\n  because: {line}");
             }
             cause = error.source();
+        }
+        if let Some(words) = &self.link {
+            let _ = write!(text, "\n  because: {words}");
         }
         if let Some(next) = &self.next {
             let _ = write!(text, "\n  next: {next}");
@@ -146,11 +159,27 @@ impl From<SimError> for Failure {
     }
 }
 
+impl From<OpenBenchError> for Failure {
+    fn from(error: OpenBenchError) -> Self {
+        let code = match &error {
+            OpenBenchError::Bench { source: wire::OpenError::BadSpec { .. } | wire::OpenError::Bench(_), .. } => {
+                Code::Device
+            }
+            _ => Code::NoDevice,
+        };
+        // The next step is in their texts.
+        Self::new(code, error.to_string()).because(error)
+    }
+}
+
 impl From<RecordError> for Failure {
     fn from(error: RecordError) -> Self {
         let failure = Self::new(code_of(&error), error.to_string());
         let next = match (error.problem(), error.light()) {
             (_, Light::Unknown(_)) => Some("switch the bench off at its key before opening it".into()),
+            (_, Light::OffWithin(_)) => {
+                Some("check cable and power, then open the bench again; what was being written may be damaged".into())
+            }
             (Problem::Bench(e), _) => Some(e.kind.next_step().into()),
             (Problem::NoLayer { .. } | Problem::LayerCount { .. }, _) => {
                 Some("check the disc and --medium; `disc-hal info` says what is expected".into())

@@ -6,6 +6,7 @@
 mod args;
 mod bench;
 mod commands;
+mod disc;
 mod exit;
 mod input;
 mod interrupt;
@@ -13,6 +14,7 @@ mod output;
 mod place;
 mod progress;
 mod report;
+mod selector;
 mod table;
 mod view;
 

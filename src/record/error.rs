@@ -54,6 +54,9 @@ impl fmt::Display for Stage {
 pub enum Light {
     /// The lasers were switched off.
     Off,
+    /// The bench can't be reached, and switches them off by itself within so many
+    /// milliseconds.
+    OffWithin(u32),
     /// Switching them off failed too.
     Unknown(ErrorKind),
 }
@@ -62,6 +65,9 @@ impl fmt::Display for Light {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Off => f.write_str("the lasers are off"),
+            Self::OffWithin(ms) => {
+                write!(f, "the bench can't be reached and switches the lasers off by itself within {ms} ms")
+            }
             Self::Unknown(kind) => write!(f, "the lasers could not be switched off ({kind}): treat them as lit"),
         }
     }
@@ -225,5 +231,7 @@ mod tests {
         let source = core::error::Error::source(&error).and_then(|s| s.downcast_ref::<Error>());
         assert_eq!(source, Some(&hal));
         assert!(error.to_string().contains("treat them as lit"), "{error}");
+        let error = RecordError::new(Stage::Read, None, None, hal.into(), None, Light::OffWithin(4_990));
+        assert!(error.to_string().ends_with("switches the lasers off by itself within 4990 ms"), "{error}");
     }
 }

@@ -4,7 +4,7 @@ use core::panic::AssertUnwindSafe;
 use std::panic::{catch_unwind, resume_unwind};
 
 use super::error::Light;
-use crate::hal::{Bench, Error, MicrometresPerSecond};
+use crate::hal::{Bench, Error, MicrometresPerSecond, Outputs};
 
 /// Times that a refused `off` is repeated: a link may hiccup once.
 const OFF_ATTEMPTS: u32 = 3;
@@ -22,6 +22,9 @@ pub(super) fn dark(bench: &mut Bench<'_>) -> Light {
                 light = Light::Off;
                 break;
             }
+            // Lost, but known to have made itself safe or to be about to.
+            Err(Error { outputs: Outputs::Off, .. }) => light = Light::Off,
+            Err(Error { outputs: Outputs::OffByMs(ms), .. }) => light = Light::OffWithin(ms),
             Err(error) => light = Light::Unknown(error.kind),
         }
     }

@@ -272,13 +272,21 @@ impl Session<'_> {
 
     /// Feeds what the buffers take.
     fn feed(&mut self, flying: &mut VecDeque<Flying>) -> Result<(), Problem> {
+        // A bench looks at all that is handed over, however little it takes, and is
+        // asked again and again while its buffer is full.
+        let most = match self.bench.lasers.spec().buffer_runs {
+            // Not told.
+            0 => usize::MAX,
+            runs => runs as usize,
+        };
         for shot in flying {
             while let Some(rest) = shot.runs.get(shot.fed..).filter(|r| !r.is_empty()) {
-                let taken = self.bench.lasers.feed(shot.id, self.source, rest)?;
+                let piece = &rest[..rest.len().min(most)];
+                let taken = self.bench.lasers.feed(shot.id, self.source, piece)?;
                 if taken == 0 {
                     break;
                 }
-                shot.fed += taken.min(rest.len());
+                shot.fed += taken.min(piece.len());
             }
         }
         Ok(())

@@ -69,6 +69,10 @@ mod explore;
 #[cfg(test)]
 mod explore_ghost;
 mod ring;
+#[cfg(not(feature = "broken-rules"))]
+pub(crate) mod rules;
+#[cfg(feature = "broken-rules")]
+pub mod rules;
 mod session;
 mod shots;
 mod state;

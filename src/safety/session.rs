@@ -1,6 +1,7 @@
 //! Sessions: who holds the bench, and whether he is still alive.
 
 use super::event::{Class, Effects, Limits, Refusal, Verdict};
+use super::rules::{Rule, holds};
 use super::state::{State, joined};
 use crate::hal::{AbortCause, LaserStatus};
 
@@ -41,16 +42,18 @@ impl State {
     pub(super) fn hello(&mut self, nonce: u64, ends: u64, limits: &Limits<'_>, effects: &mut Effects) -> Verdict {
         let id = joined(self.boot, self.sessions);
         if let Some(session) = &self.session {
-            if session.nonce == nonce {
+            if session.nonce == nonce && holds(Rule::FreshSession) {
                 // The welcome may have been lost; once the session is in use, it wasn't.
                 return if session.held { Verdict::Drop } else { Verdict::Welcome { session: id } };
             }
             let lives = self.is_held_within(limits.config.hold_lease);
-            if lives && ends != id {
+            if lives && ends != id && holds(Rule::Held) {
                 return Verdict::Busy { since: session.start };
             }
         }
         let Some(sessions) = self.sessions.checked_add(1) else { return Verdict::Refuse(Refusal::Exhausted) };
+        let sessions =
+            if holds(Rule::FreshSession) { sessions } else { u32::try_from(nonce >> 32).unwrap_or(sessions) };
         *effects |= self.end_session();
         self.sessions = sessions;
         let now = self.now;
@@ -70,6 +73,9 @@ impl State {
         // The next host knows nothing of what was loaded, and isn't to blame for the lease.
         self.loaded = [None; 8];
         self.session = None;
+        if !holds(Rule::CleanSession) {
+            return Effects::empty();
+        }
         let effects = self.make_safe(AbortCause::Off);
         self.trips.remove(LaserStatus::TRIP_LEASE);
         if self.trips == LaserStatus::TRIPPED {
@@ -80,26 +86,26 @@ impl State {
 
     pub(super) fn request(&mut self, id: u64, sequence: u32, stamp: u64, class: Class, limits: &Limits<'_>) -> Verdict {
         let (now, current) = (self.now, self.session());
-        let Some(session) = self.session.as_mut().filter(|_| current == Some(id)) else {
+        let Some(session) = self.session.as_mut().filter(|_| current == Some(id) || !holds(Rule::Session)) else {
             return Verdict::Refuse(Refusal::NoSession);
         };
-        let age = now.checked_sub(stamp).filter(|_| stamp >= session.start);
+        let age = now.checked_sub(stamp).filter(|_| stamp >= session.start || !holds(Rule::StampOfSession));
         let config = limits.config;
         let lease = match class {
             Class::Shot => config.write_lease.min(config.hold_lease),
             Class::Read | Class::Set => config.hold_lease,
         };
-        let is_fresh = age.is_some_and(|age| age <= u64::from(lease));
+        let is_fresh = age.is_some_and(|age| age <= u64::from(lease)) || !holds(Rule::Freshness);
         let is_next = session.sequence.checked_add(1) == Some(sequence);
         let is_last = session.held && session.sequence == sequence;
         if !is_next && !is_last {
             return Verdict::Refuse(Refusal::Sequence);
         }
         if is_fresh {
-            session.proof = session.proof.max(stamp);
+            session.proof = session.proof.max(if holds(Rule::LeaseFromIssue) { stamp } else { now });
             session.lapsed = false;
         }
-        if is_last {
+        if is_last && holds(Rule::Duplicate) {
             return Verdict::Repeat;
         }
         if !is_fresh {

@@ -2,6 +2,7 @@
 
 use super::checks::{Measure, bit};
 use super::event::{Effects, Inputs, Limits, Verdict};
+use super::rules::{Rule, holds};
 use super::state::{SHOTS, State, flag, joined};
 use crate::hal::{AbortCause, ErrorKind, LaserStatus, Outcome, Part, ShotId, ShotPlan, Source, Trigger};
 
@@ -81,7 +82,12 @@ const fn scrambled(counter: u64) -> u64 {
 impl State {
     /// The number of a shot of this boot.
     fn number(&self, shot: ShotId) -> Option<u32> {
-        u32::try_from(shot.0 ^ joined(self.boot, 0)).ok()
+        u32::try_from(shot.0 ^ self.shot_id(0)).ok()
+    }
+
+    /// A number within the boot as one for all times.
+    pub(super) fn shot_id(&self, number: u32) -> u64 {
+        joined(if holds(Rule::ShotBoot) { self.boot } else { 0 }, number)
     }
 
     fn shot(&self, id: ShotId) -> Option<&Shot> {
@@ -133,7 +139,7 @@ impl State {
             fed: [0; 8],
         });
         self.begun = number;
-        Verdict::Shot(ShotId(joined(self.boot, number)))
+        Verdict::Shot(ShotId(self.shot_id(number)))
     }
 
     pub(super) fn feed(&mut self, id: ShotId, source: Source, bits: u64, taken: bool) -> Verdict {
@@ -223,6 +229,7 @@ impl State {
                     return self.error(Part::Laser, ErrorKind::Busy);
                 }
             }
+            Phase::Waiting { .. } | Phase::Writing { .. } if !holds(Rule::TokenConsumed) => {}
             _ => return self.error(Part::Laser, stale),
         }
         // Here the token is gone, before any light.
@@ -359,7 +366,7 @@ impl State {
         // other boots, whose numbers may be random, nobody can tell.
         let counter = id.0 & u64::from(u32::MAX);
         if counter > 0 && self.number(id).is_none_or(|number| number <= self.begun) {
-            Verdict::Outcome(Outcome::Unknown)
+            Verdict::Outcome(if holds(Rule::Forgotten) { Outcome::Unknown } else { Outcome::NotDone })
         } else {
             self.error(Part::Laser, ErrorKind::InvalidArgument)
         }

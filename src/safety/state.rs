@@ -2,9 +2,10 @@
 
 use super::event::{Effects, Event, Inputs, Limits, Step, Verdict};
 use super::ring::Ring;
+use super::rules::{Rule, holds};
 use super::session::Session;
 use super::shots::{Phase, Shot};
-use crate::hal::{AbortCause, Error, ErrorKind, LaserStatus, Outcome, Outputs, Part, ShotId};
+use crate::hal::{AbortCause, Error, ErrorKind, LaserStatus, Microwatts, Outcome, Outputs, Part, ShotId, Source};
 
 /// Shots that the core can hold.
 pub(super) const SHOTS: usize = 4;
@@ -84,8 +85,10 @@ impl State {
             Event::Observed { shot, outcome } if !outcome.is_open() => Some(shot),
             _ => None,
         };
+        // A lease that runs out in the same step doesn't hide what the interlock has put out.
+        let lit = self.may_emit();
         let mut effects = self.pass_time(limits, over);
-        let verdict = self.take(event, limits, &mut effects);
+        let verdict = self.take(event, lit, limits, &mut effects);
         Step { verdict, effects }
     }
 
@@ -96,7 +99,7 @@ impl State {
 
     /// The shots whose outcome the part is to be asked for.
     pub fn open_shots(&self) -> impl Iterator<Item = ShotId> + '_ {
-        self.shots.iter().flatten().map(|shot| ShotId(joined(self.boot, shot.number)))
+        self.shots.iter().flatten().map(|shot| ShotId(self.shot_id(shot.number)))
     }
 
     /// State of the lasers as far as the core knows it; whether light is emitted
@@ -107,6 +110,11 @@ impl State {
         status.set(LaserStatus::FIRING, self.is_fired());
         status.set(LaserStatus::INTERLOCK_OPEN, self.is_interlock_open());
         status
+    }
+
+    /// The constant power with which a source counts.
+    pub fn power(&self, source: Source) -> Microwatts {
+        Microwatts(self.constant.get(usize::from(source.0)).copied().unwrap_or(0))
     }
 
     /// Whether some source may emit.
@@ -146,13 +154,13 @@ impl State {
         let mut effects = Effects::empty();
         let config = limits.config;
         if let Some(age) = self.proof_age() {
-            if age > u64::from(config.write_lease) {
+            if age > u64::from(config.write_lease) && holds(Rule::WriteLease) {
                 if self.is_fired() {
                     effects |= self.trip(AbortCause::Lease, flag(AbortCause::Lease));
                 }
                 self.void_tokens(|_| true);
             }
-            if age > u64::from(config.hold_lease) {
+            if age > u64::from(config.hold_lease) && holds(Rule::HoldLease) {
                 effects |= self.lapse();
             }
         }
@@ -181,7 +189,9 @@ impl State {
     /// Dark until it is cleared.
     pub(super) fn trip(&mut self, cause: AbortCause, flag: LaserStatus) -> Effects {
         self.go_dark(cause);
-        self.trips |= LaserStatus::TRIPPED.union(flag);
+        if holds(Rule::TripLatch) {
+            self.trips |= LaserStatus::TRIPPED.union(flag);
+        }
         Effects::LASERS_OFF
     }
 
@@ -224,7 +234,8 @@ impl State {
         }
     }
 
-    fn take(&mut self, event: Event<'_>, limits: &Limits<'_>, effects: &mut Effects) -> Verdict {
+    /// `lit`: whether some source could emit up to now.
+    fn take(&mut self, event: Event<'_>, lit: bool, limits: &Limits<'_>, effects: &mut Effects) -> Verdict {
         match event {
             Event::Tick => Verdict::Quiet,
             Event::Hello { nonce, ends } => self.hello(nonce, ends, limits, effects),
@@ -261,7 +272,7 @@ impl State {
                 Verdict::Allowed
             }
             Event::Inputs(inputs) => {
-                *effects |= self.sample(inputs);
+                *effects |= self.sample(inputs, lit);
                 Verdict::Quiet
             }
             Event::BadFrame => {
@@ -272,11 +283,11 @@ impl State {
     }
 
     /// New levels at the inputs.
-    fn sample(&mut self, inputs: Inputs) -> Effects {
+    fn sample(&mut self, inputs: Inputs, lit: bool) -> Effects {
         self.inputs = inputs;
         let mut effects = Effects::empty();
         // Causes are judged together: each of them is latched.
-        let (lit, hot) = (self.may_emit() || self.is_hot(), self.is_hot());
+        let (lit, hot) = (lit || self.may_emit() || self.is_hot(), self.is_hot());
         if inputs.contains(Inputs::MONITOR_FAULT) && !self.trips.contains(LaserStatus::TRIP_MONITOR) {
             effects |= self.trip(AbortCause::Limit, LaserStatus::TRIP_MONITOR);
         }
@@ -303,7 +314,7 @@ impl State {
             self.bad_since = self.now;
         }
         self.bad = self.bad.saturating_add(1);
-        if self.bad > u16::from(limits.config.bad_frames) && self.is_hot() {
+        if self.bad > u16::from(limits.config.bad_frames) && self.is_hot() && holds(Rule::BadFrames) {
             return self.trip(AbortCause::Limit, flag(AbortCause::Limit));
         }
         Effects::empty()

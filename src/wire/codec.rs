@@ -3,6 +3,7 @@
 use byteorder::{ByteOrder, LittleEndian};
 
 use crate::hal::Name;
+use crate::safety::rules::{Rule, holds};
 
 /// A payload that isn't what its kind asks for: wrong length, or a number that
 /// stands for nothing.
@@ -61,7 +62,7 @@ impl<'b> Reader<'b> {
 
     /// Nothing may be left.
     pub(super) fn end(self) -> Result<(), Malformed> {
-        if self.0.is_empty() { Ok(()) } else { Err(Malformed) }
+        if self.0.is_empty() || !holds(Rule::Length) { Ok(()) } else { Err(Malformed) }
     }
 }
 

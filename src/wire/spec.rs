@@ -16,6 +16,7 @@ pub const RECORD: usize = 32;
 /// how long they will be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs)] // The fields are those of the specs.
+#[allow(clippy::large_enum_variant)] // Without an allocator there is nothing to box it in.
 pub enum Record {
     Lasers { count: u8, spec: LaserArraySpec },
     Source { index: u8, spec: SourceSpec },

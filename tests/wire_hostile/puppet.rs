@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use disc_hal::wire::{
-    Bypass, CONTROL_MAX, Decoder, Header, Kind, Pipe, PipeError, Refusal, Reply, Request, SAMPLES, encoded_max,
+    Bypass, CONTROL_MAX, Decoder, Header, Kind, Pipe, PipeError, REFUSED, Refusal, Reply, Request, SAMPLES, encoded_max,
 };
 
 use crate::sheet::Sheet;
@@ -185,8 +185,14 @@ impl World {
     fn take(&mut self, header: Header, payload: Vec<u8>) {
         let again = header.sequence != 0 && header.session == self.session && header.sequence == self.last;
         let asked = Asked { header, payload, again, number: self.asked.len() };
+        let before = (self.last, self.kept.clone());
         let said = self.answer(&asked);
         let said = (self.script)(&asked, said);
+        // What is refused as stale doesn't use its number.
+        let stale = |s: &Said| matches!(&s.what, What::Frame(h, p) if h.kind == REFUSED && p.get(1) == Some(&3));
+        if said.iter().any(stale) {
+            (self.last, self.kept) = before;
+        }
         self.asked.push(asked);
         for Said { after, what } in said {
             let due = self.now + after;
@@ -268,12 +274,6 @@ impl World {
         let length = usize::try_from(end - first).unwrap();
         let last = end == self.length;
         Reply::Samples { chunk: disc_hal::hal::Chunk { first, length, gap: 0, last } }
-    }
-
-    /// Takes back that the last number was used.
-    pub fn forget_last(&mut self) {
-        self.last -= 1;
-        self.kept.clear();
     }
 
     fn is_over(&mut self) -> Option<End> {

@@ -38,7 +38,7 @@ fn session(puppet: &Puppet, context: &str) -> Told {
             (Err(error), None) => {
                 assert!(took <= PATIENCE + SLACK, "{context}: {name} took {took:?}");
                 assert!(matches!(error.kind, ErrorKind::LinkLost | ErrorKind::Timeout), "{context}, {name}: {error}");
-                assert!(matches!(error.outputs, Outputs::Off | Outputs::OffByMs(1..=5_000)), "{context}: {error}");
+                assert!(matches!(error.outputs, Outputs::Off | Outputs::OffByMs(1..=5_100)), "{context}: {error}");
                 told.first = Some(error);
             }
             (Err(error), Some(first)) => {
@@ -46,7 +46,7 @@ fn session(puppet: &Puppet, context: &str) -> Told {
                 let shouts = matches!(name, "off" | "make_safe");
                 assert!(took <= if shouts { SLACK } else { Duration::ZERO }, "{context}: {name} took {took:?}");
                 assert_eq!((error.kind, error.code), (ErrorKind::LinkLost, first.code), "{context}, {name}");
-                assert!(matches!(error.outputs, Outputs::Off | Outputs::OffByMs(1..=5_000)), "{context}: {error}");
+                assert!(matches!(error.outputs, Outputs::Off | Outputs::OffByMs(1..=5_100)), "{context}: {error}");
             }
         }
     }

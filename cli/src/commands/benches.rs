@@ -1,13 +1,21 @@
 //! `disc-hal benches`.
 
+use core::time::Duration;
+
+use disc_hal_serial::{Access, Probe, Usb};
 use disc_hal_sim::SimRig;
 use serde::Serialize;
 
 use crate::args::Benches;
-use crate::bench;
+use crate::disc;
 use crate::exit::{Code, Failure};
 use crate::output;
+use crate::progress::Voice;
+use crate::selector::{BAUD, Port};
 use crate::table::{plain, render};
+
+/// How long a port is greeted: a bench at 9600 baud has answered by then.
+const GREETED: Duration = Duration::from_millis(1500);
 
 #[derive(Debug, Serialize)]
 struct Candidate {
@@ -16,7 +24,35 @@ struct Candidate {
     access: String,
     medium: Option<String>,
     seed: Option<u64>,
+    /// What a port's USB adapter says of itself.
+    usb: Option<String>,
+    /// Who answers, or what came instead; none where nobody was asked.
+    answer: Option<String>,
+    /// Whether it can be used, as far as it was asked.
+    usable: bool,
 }
+
+impl Candidate {
+    fn new(selector: impl ToString, access: impl ToString) -> Self {
+        let (selector, access) = (plain(&selector.to_string()), access.to_string());
+        let usable = access == OK;
+        Self { selector, access, medium: None, seed: None, usb: None, answer: None, usable }
+    }
+
+    /// The row of the table: bench, disc or device, access.
+    fn row(self) -> Vec<String> {
+        let what = match (self.medium, self.seed, self.usb) {
+            (Some(medium), Some(seed), _) => format!("{medium}, seed {seed}"),
+            (.., Some(usb)) => usb,
+            _ if self.selector == SIM => "a new simulated one".into(),
+            _ => "-".into(),
+        };
+        vec![self.selector, what, self.answer.unwrap_or(self.access)]
+    }
+}
+
+const OK: &str = "ok";
+const SIM: &str = "sim";
 
 #[derive(Debug, Serialize)]
 struct Document {
@@ -26,41 +62,69 @@ struct Document {
 }
 
 /// Lists every bench.
-pub(super) fn run(args: &Benches) -> Result<Code, Failure> {
-    let mut benches = vec![Candidate { selector: "sim".into(), access: "ok".into(), medium: None, seed: None }];
-    for path in bench::disc_files() {
-        let selector = format!("sim:{}", path.display());
-        benches.push(match SimRig::open(&path) {
+pub(super) fn run(args: &Benches, voice: Voice) -> Result<Code, Failure> {
+    let mut benches = vec![Candidate::new(SIM, OK)];
+    benches.extend(disc::files().iter().map(|path| {
+        let selector = format!("{SIM}:{}", path.display());
+        match SimRig::open(path) {
             Ok(rig) => Candidate {
-                selector,
-                access: "ok".into(),
                 medium: Some(plain(&rig.medium().name)),
                 seed: Some(rig.seed()),
+                ..Candidate::new(selector, OK)
             },
-            Err(e) => Candidate { selector, access: e.to_string(), medium: None, seed: None },
-        });
-    }
-    let usable = benches.iter().filter(|b| b.access == "ok").count();
+            Err(e) => Candidate::new(selector, e),
+        }
+    }));
+    benches.extend(disc_hal_serial::candidates(&args.also).into_iter().map(|found| {
+        let port = Port { path: found.path, baud: args.probe.unwrap_or(BAUD) };
+        let candidate = match (found.access, args.probe) {
+            (Access::Ok, None) => Candidate::new(&port, OK),
+            (Access::Ok, Some(_)) => {
+                if voice.verbose > 0 {
+                    voice.say(&format!("asking {port} ..."));
+                }
+                probed(&port)
+            }
+            (other, _) => Candidate::new(&port, other),
+        };
+        Candidate { usb: found.usb.map(|usb| adapter(&usb)), ..candidate }
+    }));
+    let usable = benches.iter().filter(|b| b.usable).count();
     if args.json {
         output::json(&Document { schema: 1, command: "benches", benches })?;
     } else {
-        let mut rows = vec![["bench", "disc", "access"].map(String::from).to_vec()];
-        rows.extend(benches.into_iter().map(|b| {
-            let disc = match (b.medium, b.seed, b.access.as_str()) {
-                (Some(medium), Some(seed), _) => format!("{medium}, seed {seed}"),
-                (.., "ok") => "a new simulated one".into(),
-                _ => "-".into(),
-            };
-            vec![b.selector, disc, b.access]
-        }));
+        let mut rows = vec![["bench", "disc or device", "access"].map(String::from).to_vec()];
+        rows.extend(benches.into_iter().map(Candidate::row));
         output::stdout(render(&rows).as_bytes())?;
     }
     match args.require {
-        Some(wanted) if usable < wanted => Err(Failure::new(
-            Code::NoDevice,
-            format!("{usable} benches can be opened, and --require asks for {wanted}"),
-        )
-        .next("see the list for what is wrong with the others")),
+        Some(wanted) if usable < wanted => {
+            let verb = if args.probe.is_some() { "used" } else { "opened" };
+            Err(Failure::new(
+                Code::NoDevice,
+                format!("{usable} benches can be {verb}, and --require asks for {wanted}"),
+            )
+            .next("see the list for what is wrong with the others"))
+        }
         _ => Ok(Code::Pass),
     }
+}
+
+/// A port, and who answers there.
+fn probed(port: &Port) -> Candidate {
+    match disc_hal_serial::probe(&port.path, port.baud, GREETED) {
+        Ok(found) => {
+            let usable = matches!(found, Probe::Bench(_));
+            Candidate { answer: Some(found.to_string()), usable, ..Candidate::new(port, OK) }
+        }
+        Err(e) => Candidate::new(port, e),
+    }
+}
+
+/// What an adapter says of itself.
+fn adapter(usb: &Usb) -> String {
+    let names: Vec<&str> =
+        [&usb.manufacturer, &usb.product, &usb.serial].into_iter().flatten().map(String::as_str).collect();
+    let numbers = format!("usb {:04x}:{:04x}", usb.vid, usb.pid);
+    [&[numbers.as_str()], names.as_slice()].concat().join(" ")
 }

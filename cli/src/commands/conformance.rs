@@ -9,11 +9,13 @@ use disc_hal_sim::SimRig;
 use serde::Serialize;
 
 use crate::args::Conformance;
-use crate::bench::{self, Selector};
+use crate::bench;
+use crate::disc;
 use crate::exit::{Code, Failure};
-use crate::interrupt::Interrupt;
+use crate::interrupt::{Interrupt, Words};
 use crate::output::{self, OutFile};
 use crate::progress::Voice;
+use crate::selector::Selector;
 use crate::table::render;
 
 #[derive(Debug, Serialize)]
@@ -106,24 +108,36 @@ fn list(chosen: &[&Check], json: bool) -> Result<Code, Failure> {
     Ok(Code::Pass)
 }
 
-/// The bench, what lies in it, and the file of its disc.
-fn open(args: &Conformance) -> Result<(Box<dyn Rig>, Medium, Option<PathBuf>), Failure> {
-    let (rig, path) = match &args.bench {
+/// A bench to judge.
+struct Judged {
+    rig: Box<dyn Rig>,
+    medium: Medium,
+    /// What no output may overwrite: the file of its disc, or its port.
+    file: Option<PathBuf>,
+    words: Words,
+}
+
+fn open(args: &Conformance) -> Result<Judged, Failure> {
+    let asked = args.medium.as_deref();
+    let (rig, file) = match &args.bench {
         Some(Selector::SimFile(path)) => (SimRig::open(path)?, Some(path.clone())),
-        None | Some(Selector::Sim) => (SimRig::blank(bench::medium_for(args.medium.as_deref(), None)?, 1)?, None),
-        Some(other) => {
-            let what = format!("this version has no driver for the bench `{other}`");
-            return Err(
-                Failure::new(Code::NoDevice, what).next("`disc-hal benches` lists the benches that can be used")
-            );
+        None | Some(Selector::Sim) => (SimRig::blank(disc::medium(asked, None)?, disc::SEED)?, None),
+        Some(Selector::Serial(port)) if args.defect.is_some() => {
+            let what = format!("--defect is for simulated benches in this process, and {port} is at the end of a link");
+            return Err(Failure::new(Code::Usage, what).next("leave --defect out"));
         }
+        Some(Selector::Serial(port)) => {
+            let (medium, rig) = (disc::medium(asked, None)?, Box::new(bench::connect(port)?));
+            return Ok(Judged { rig, medium, file: Some(port.path.clone()), words: Words::REMOTE });
+        }
+        Some(Selector::NoDriver(text)) => return Err(bench::no_driver(text)),
     };
-    let medium = bench::medium_for(args.medium.as_deref(), Some(&rig))?;
+    let medium = disc::medium(asked, Some(&rig))?;
     let rig: Box<dyn Rig> = match args.defect {
         Some(defect) => Box::new(rig.with_defect(defect)),
         None => Box::new(rig),
     };
-    Ok((rig, medium, path))
+    Ok(Judged { rig, medium, file, words: Words::SIMULATED })
 }
 
 /// Judges a bench by the promises of the contract.
@@ -144,11 +158,11 @@ pub(super) fn run(args: &Conformance, voice: Voice) -> Result<Code, Failure> {
     if let Some(most) = args.electrode_max {
         limits = limits.with_electrodes(most);
     }
-    let (mut rig, medium, path) = open(args)?;
-    let inputs: Vec<_> = path.iter().map(PathBuf::as_path).collect();
+    let Judged { mut rig, medium, file, words } = open(args)?;
+    let inputs: Vec<_> = file.iter().map(PathBuf::as_path).collect();
     let page = args.report.as_deref().map(|p| OutFile::create(p, &inputs)).transpose()?;
     let badge = args.badge.as_deref().map(|p| OutFile::create(p, &inputs)).transpose()?;
-    let interrupt = Interrupt::watch();
+    let interrupt = Interrupt::watch(words);
     interrupt.guard(rig.off_handle());
     let mut watch = Watch { voice, interrupt: interrupt.clone() };
     let report = run_checks(&mut *rig, Some(&medium), &limits, wanted, &mut watch);
@@ -166,7 +180,7 @@ pub(super) fn run(args: &Conformance, voice: Voice) -> Result<Code, Failure> {
             voice.say(&format!("written: {}", name.display()));
         }
     }
-    closed.map_err(|e| Failure::new(Code::Data, format!("the disc can't be stored: {e}")).because(e))?;
+    closed.map_err(|e| Failure::new(Code::Data, format!("the bench can't be closed: {e}")).because(e))?;
     Ok(match report.passed() {
         _ if interrupt.wanted() => Code::Interrupted,
         true => Code::Pass,

@@ -2,17 +2,21 @@
 
 use core::fmt::Write as _;
 
-use disc_hal::hal::{Address, Bench, ChannelKind, Rig as _, SourceRole};
-use disc_hal::media::{Area, Direction, Medium};
-use disc_hal_sim::SimRig;
+use disc_hal::hal::{Address, Bench, ChannelKind, SourceRole};
+use disc_hal::media::{Area, Direction, Layer, Medium};
+use disc_hal::record::Session;
+use disc_hal_sim::{SimRig, Written};
 use serde::Serialize;
 
+use super::{Purpose, options, with_bench};
 use crate::args::{Info, Target};
-use crate::bench::{self, Selector};
+use crate::bench::Opened;
+use crate::disc;
 use crate::exit::{Code, Failure};
 use crate::output;
-use crate::place::{self, Free, Recorded};
+use crate::place::{self, BLOCK, Free, Recorded};
 use crate::progress::Voice;
+use crate::selector::Selector;
 use crate::table::plain;
 use crate::view::sector;
 
@@ -43,54 +47,90 @@ struct LayerState {
 }
 
 #[derive(Debug, Serialize)]
-struct Document {
+struct Document<'a> {
     schema: u32,
     command: &'static str,
+    /// Why there are no layers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<&'a str>,
     disc: Option<String>,
     bench: String,
     medium: Medium,
-    sections: Vec<Section>,
+    sections: &'a [Section],
     layers: Vec<LayerState>,
 }
 
 /// Shows the bench, its parts, the medium and the disc.
 pub(super) fn run(args: &Info, voice: Voice) -> Result<Code, Failure> {
-    let mut rig = match &args.target {
-        Target { bench: Some(Selector::Sim), disc: None } => SimRig::blank(Medium::load("dual-layer")?, 1)?,
-        target => SimRig::open(&bench::for_reading(target, |text| voice.say(text))?)?,
+    let (mut bench, medium) = match &args.target {
+        Target { bench: Some(Selector::Sim), disc: None, medium } => {
+            let medium = disc::medium(medium.as_deref(), None)?;
+            (SimRig::blank(medium.clone(), disc::SEED)?.into(), medium)
+        }
+        target => Opened::for_reading(target, voice)?,
     };
-    let medium = rig.medium();
-    let written = rig.written();
-    let recorded = place::recordings(&medium, &written);
-    let mut layers = Vec::new();
-    for (layer, l) in medium.layers.iter().enumerate() {
-        layers.push(LayerState {
-            layer,
-            data: l.layout.data,
-            recorded: recorded.iter().filter(|r| r.layer == layer).cloned().collect(),
-            free: place::free(&medium, layer, &written)?,
-        });
-    }
-    let disc = rig.path().map(|p| p.display().to_string());
+    let place = bench.disc();
+    let source = if bench.written().is_some() { Source::File } else { Source::Bench };
+    let (name, value) = bench.settings();
     let mut sections = vec![
         Section::new("bench")
-            .with("identity", rig.identity())
-            .with("disc", disc.as_deref().unwrap_or("a blank simulated disc in memory"))
-            .with("seed", rig.seed()),
+            .with("identity", bench.identity())
+            .with("disc", place.as_deref().unwrap_or("a blank simulated disc in memory"))
+            .with(name, value),
     ];
-    sections.extend(parts(&rig.bench()));
+    sections.extend(parts(&bench.rig().bench()));
     sections.push(medium_section(&medium));
-    sections.extend(layers.iter().map(|state| layer_section(&medium, state)));
+    // The bench is worth showing though its disc can't be looked at.
+    let (written, failure) = match written(&mut bench, &medium, voice) {
+        Ok(written) => (Some(written), None),
+        Err(failure) => (None, Some(failure)),
+    };
+    let layers = written.map_or(Ok(Vec::new()), |written| states(&medium, &written))?;
+    sections.extend(layers.iter().map(|state| layer_section(&medium, state, source)));
     if args.json {
-        let bench = rig.identity().to_string();
-        output::json(&Document { schema: 1, command: "info", disc, bench, medium, sections, layers })?;
+        let (bench, error) = (bench.identity(), failure.as_ref().map(Failure::what));
+        let (schema, command) = (1, "info");
+        output::json(&Document { schema, command, error, disc: place, bench, medium, sections: &sections, layers })?;
     } else {
         output::stdout(text(&sections).as_bytes())?;
     }
-    if let Err(e) = rig.close() {
-        voice.say(&format!("note: the disc file could not be stored again ({e}); nothing on the disc has changed"));
-    }
-    Ok(Code::Pass)
+    failure.map_or(Ok(Code::Pass), Err)
+}
+
+/// What is recorded: as the disc file has it, else up to where the bench sees it.
+fn written(bench: &mut Opened, medium: &Medium, voice: Voice) -> Result<Vec<Written>, Failure> {
+    let known = bench.written();
+    let options = options(bench);
+    with_bench(bench, Purpose::Read, voice, |rig, watch| {
+        if let Some(known) = known {
+            return Ok(known);
+        }
+        let mut session = Session::open(rig.bench(), medium, options, watch)?;
+        let mut written = Vec::new();
+        for (layer, l) in medium.layers.iter().enumerate() {
+            let area = l.layout.data;
+            let free = session.next_free(layer)?.map_or(area.last.saturating_add(1), |free| free.0);
+            if free > area.first {
+                // Its run-in lies before the area.
+                written.push(Written { layer, first: area.first.saturating_sub(BLOCK), last: free - 1 });
+            }
+        }
+        session.close()?;
+        Ok(written)
+    })
+}
+
+fn states(medium: &Medium, written: &[Written]) -> Result<Vec<LayerState>, Failure> {
+    let recorded = place::recordings(medium, written);
+    let state = |(layer, l): (usize, &Layer)| {
+        Ok(LayerState {
+            layer,
+            data: l.layout.data,
+            recorded: recorded.iter().filter(|r| r.layer == layer).cloned().collect(),
+            free: place::free(medium, layer, written)?,
+        })
+    };
+    medium.layers.iter().enumerate().map(state).collect()
 }
 
 fn text(sections: &[Section]) -> String {
@@ -224,7 +264,16 @@ fn medium_section(medium: &Medium) -> Section {
         .with("read power", mw(medium.read_power.0))
 }
 
-fn layer_section(medium: &Medium, state: &LayerState) -> Section {
+/// Whose word it is, what is recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Source {
+    /// The disc file, which knows each recording.
+    File,
+    /// The bench, which sees only where the first blank ECC block is.
+    Bench,
+}
+
+fn layer_section(medium: &Medium, state: &LayerState, source: Source) -> Section {
     let layer = &medium.layers[state.layer];
     let films: Vec<String> = layer.films.iter().map(|f| format!("{} {:.0} nm", f.material, f.groove.0 * 1e9)).collect();
     let direction = match layer.layout.direction {
@@ -238,10 +287,12 @@ fn layer_section(medium: &Medium, state: &LayerState) -> Section {
         .with("data area", format!("{}, {} sectors", layer.layout.data, layer.layout.data.sectors()))
         .with("write power", format!("{} recommended, beta {}", mw(layer.write.strategy.peak.0), layer.write.beta));
     for r in &state.recorded {
-        section = section.with(
-            "recorded",
-            format!("data from {}, {} ECC blocks ({} KiB with padding)", sector(r.first), r.blocks, r.blocks * 32),
-        );
+        let (first, blocks) = (sector(r.first), r.blocks);
+        let recorded = match source {
+            Source::File => format!("data from {first}, {blocks} ECC blocks ({} KiB with padding)", blocks * 32),
+            Source::Bench => format!("data from {first}, {blocks} ECC blocks in one recording or several"),
+        };
+        section = section.with("recorded", recorded);
     }
     if state.recorded.is_empty() {
         section = section.with("recorded", "nothing");

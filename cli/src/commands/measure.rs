@@ -1,15 +1,14 @@
 //! `disc-hal measure`.
 
 use disc_hal::format::{BLOCK_BYTES, EndMark, TRAILER_BYTES};
-use disc_hal::hal::{Address, Rig as _};
+use disc_hal::hal::Address;
 use disc_hal::record::{Problem, Session, limits};
 use disc_hal::signal::{judge, measures};
-use disc_hal_sim::SimRig;
 use serde::Serialize;
 
-use super::{Purpose, options, with_rig};
+use super::{Purpose, options, with_bench};
 use crate::args::Measure;
-use crate::bench;
+use crate::bench::Opened;
 use crate::exit::{Code, Failure};
 use crate::output::{self, OutFile};
 use crate::place::{self, BLOCK};
@@ -35,15 +34,13 @@ struct Document<'a> {
 
 /// Measures what is recorded.
 pub(super) fn run(args: &Measure, voice: Voice) -> Result<Code, Failure> {
-    let path = bench::for_reading(&args.target, |text| voice.say(text))?;
-    let mut rig = SimRig::open(&path)?;
-    let medium = rig.medium();
+    let (mut opened, medium) = Opened::for_reading(&args.target, voice)?;
     let (layer, first) = place::locate(&medium, args.layer, args.address)?;
-    let report = args.report.as_deref().map(|r| OutFile::create(r, &[&path])).transpose()?;
-    let options = options(&rig);
+    let report = args.report.as_deref().map(|r| OutFile::create(r, opened.file().as_slice())).transpose()?;
+    let options = options(&opened);
     let most = options.measure_sectors.max(1);
     let (bench, settings) = (options.bench.clone(), options.settings.clone());
-    let (measured, whole) = with_rig(&mut rig, Purpose::Read, voice, |rig, watch| {
+    let (measured, whole) = with_bench(&mut opened, Purpose::Read, voice, |rig, watch| {
         let mut session = Session::open(rig.bench(), &medium, options, watch)?;
         let tracking = session.go_to_layer(layer)?;
         let mut mark = None;
@@ -91,7 +88,7 @@ pub(super) fn run(args: &Measure, voice: Voice) -> Result<Code, Failure> {
         output::json(&Document {
             schema: 1,
             command: "measure",
-            disc: path.display().to_string(),
+            disc: opened.disc().unwrap_or_default(),
             passed,
             whole,
             medium: &medium.name,

@@ -3,6 +3,7 @@
 mod benches;
 mod completions;
 mod conformance;
+mod emulate;
 mod format;
 mod info;
 mod measure;
@@ -10,15 +11,14 @@ mod media;
 mod read;
 mod record;
 
-use std::path::Path;
-
-use disc_hal::hal::Rig as _;
+use disc_hal::hal::Rig;
 use disc_hal::record::Options;
-use disc_hal_sim::SimRig;
 
 use crate::args::{Cli, Command, Format};
+use crate::bench::Opened;
+use crate::disc;
 use crate::exit::{Code, Failure};
-use crate::interrupt::Interrupt;
+use crate::interrupt::{Interrupt, Words};
 use crate::progress::{Voice, Watch};
 
 /// Does what the command line says.
@@ -29,7 +29,8 @@ pub(crate) fn run(cli: Cli) -> Result<Code, Failure> {
         Command::Read(args) => read::run(&args, voice),
         Command::Measure(args) => measure::run(&args, voice),
         Command::Info(args) => info::run(&args, voice),
-        Command::Benches(args) => benches::run(&args),
+        Command::Benches(args) => benches::run(&args, voice),
+        Command::Emulate(args) => emulate::run(&args, voice),
         Command::Conformance(args) => conformance::run(&args, voice),
         Command::Media(args) => media::run(&args),
         Command::Format(Format::Encode(args)) => format::encode(&args),
@@ -39,14 +40,12 @@ pub(crate) fn run(cli: Cli) -> Result<Code, Failure> {
 }
 
 /// The settings that a report and a later reader need.
-fn options(rig: &SimRig) -> Options {
+fn options(bench: &Opened) -> Options {
     let mut options = Options::default();
-    options.seed = rig.seed();
-    options.bench = rig.identity().to_string();
-    options.settings = vec![
-        ("program".into(), concat!("disc-hal ", env!("CARGO_PKG_VERSION")).into()),
-        ("seed".into(), rig.seed().to_string()),
-    ];
+    options.seed = bench.seed();
+    options.bench = bench.identity();
+    options.settings =
+        vec![("program".into(), concat!("disc-hal ", env!("CARGO_PKG_VERSION")).into()), bench.settings()];
     options
 }
 
@@ -60,47 +59,42 @@ enum Purpose {
 }
 
 /// Works with a bench, under Ctrl-C and with progress, and closes it in any case.
-fn with_rig<T>(
-    rig: &mut SimRig,
+fn with_bench<T>(
+    bench: &mut Opened,
     purpose: Purpose,
     voice: Voice,
-    work: impl FnOnce(&mut SimRig, &mut Watch) -> Result<T, Failure>,
+    work: impl FnOnce(&mut dyn Rig, &mut Watch) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
-    let interrupt = Interrupt::watch();
-    interrupt.guard(rig.off_handle());
+    let interrupt = Interrupt::watch(match bench {
+        Opened::Sim(_) => Words::SIMULATED,
+        Opened::Remote(..) => Words::REMOTE,
+    });
+    interrupt.guard(bench.rig().off_handle());
     let mut watch = Watch::new(voice, interrupt);
-    let result = std::panic::catch_unwind(core::panic::AssertUnwindSafe(|| work(rig, &mut watch)));
+    let result = std::panic::catch_unwind(core::panic::AssertUnwindSafe(|| work(bench.rig(), &mut watch)));
     drop(watch);
-    let closed = match rig.close() {
-        Err(e) if purpose == Purpose::Write => Err(rescue(rig, e)),
-        other => other.map_err(|e| Failure::new(Code::Data, e.to_string())),
-    };
+    let closed = close(bench, purpose, voice);
     match result {
-        Ok(Ok(value)) if purpose == Purpose::Read => {
-            if closed.is_err() {
-                voice.say("note: the disc file could not be stored again; nothing on the disc has changed");
-            }
-            Ok(value)
-        }
         Ok(Ok(value)) => closed.map(|()| value),
         Ok(Err(failure)) => {
             if let Err(second) = closed {
                 second.print();
             }
-            Err(failure)
+            Err(failure.link(bench.why_lost()))
         }
         Err(panic) => std::panic::resume_unwind(panic),
     }
 }
 
-/// Puts a disc that can't be stored in its file into the temporary folder: what
-/// is recorded can't be recorded again.
-fn rescue(rig: &mut SimRig, error: std::io::Error) -> Failure {
-    let name = rig.path().and_then(Path::file_name).unwrap_or("disc.dhd".as_ref()).to_string_lossy().into_owned();
-    let place = std::env::temp_dir().join(format!("disc-hal-{}-{name}", std::process::id()));
-    let next = match rig.store_at(&place) {
-        Ok(()) => format!("nothing is lost: the disc is in {} now; move it where there is room", place.display()),
-        Err(e) => format!("what was recorded is lost ({e}); make room on the disk"),
-    };
-    Failure::new(Code::Data, format!("the disc can't be stored: {error}")).because(error).next(next)
+/// Closes a bench; an error only where something is lost by it.
+fn close(bench: &mut Opened, purpose: Purpose, voice: Voice) -> Result<(), Failure> {
+    let Err(error) = bench.rig().close() else { return Ok(()) };
+    match (bench, purpose) {
+        (Opened::Sim(rig), Purpose::Write) => return Err(disc::rescue(rig, error)),
+        (Opened::Sim(_), Purpose::Read) => voice
+            .say(&format!("note: the disc file could not be stored again ({error}); nothing on the disc has changed")),
+        // All is done, and the lease ends what the goodbye didn't.
+        (Opened::Remote(_, port), _) => voice.say(&format!("note: {port} didn't answer the goodbye: {error}")),
+    }
+    Ok(())
 }

@@ -5,13 +5,12 @@ use std::io::{self, IsTerminal as _, Write as _};
 use std::path::Path;
 
 use disc_hal::format::{BLOCK_BYTES, EndMark, TRAILER_BYTES};
-use disc_hal::hal::{Address, Rig as _};
+use disc_hal::hal::Address;
 use disc_hal::record::{Problem, RecordError, Session};
-use disc_hal_sim::SimRig;
 
-use super::{Purpose, options, with_rig};
+use super::{Purpose, options, with_bench};
 use crate::args::Read;
-use crate::bench;
+use crate::bench::Opened;
 use crate::exit::{Code, Failure};
 use crate::output::{OutFile, Spool};
 use crate::place::{self, BLOCK};
@@ -23,9 +22,9 @@ enum Out {
 }
 
 impl Out {
-    fn open(args: &Read, disc: &Path) -> Result<Self, Failure> {
+    fn open(args: &Read, bench: &Opened) -> Result<Self, Failure> {
         match args.output.as_deref() {
-            Some(path) if path != Path::new("-") => OutFile::create(path, &[disc]).map(Self::File),
+            Some(path) if path != Path::new("-") => OutFile::create(path, bench.file().as_slice()).map(Self::File),
             None if io::stdout().is_terminal() => Err(Failure::new(Code::Usage, "the file would go to the terminal")
                 .next("say where to put it with -o FILE, or -o - to see it here")),
             _ => Spool::new().map(Self::Stdout),
@@ -57,13 +56,11 @@ impl Out {
 
 /// Reads a recording back.
 pub(super) fn run(args: &Read, voice: Voice) -> Result<Code, Failure> {
-    let path = bench::for_reading(&args.target, |text| voice.say(text))?;
-    let mut rig = SimRig::open(&path)?;
-    let medium = rig.medium();
+    let (mut bench, medium) = Opened::for_reading(&args.target, voice)?;
     let (layer, first) = place::locate(&medium, args.layer, args.address)?;
-    let mut out = Out::open(args, &path)?;
-    let options = options(&rig);
-    let back = with_rig(&mut rig, Purpose::Read, voice, |rig, watch| {
+    let mut out = Out::open(args, &bench)?;
+    let options = options(&bench);
+    let back = with_bench(&mut bench, Purpose::Read, voice, |rig, watch| {
         let mut session = Session::open(rig.bench(), &medium, options, watch)?;
         let mut tail = [0; TRAILER_BYTES];
         let mut blocks = 0u32;

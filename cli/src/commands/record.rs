@@ -1,24 +1,26 @@
 //! `disc-hal record`.
 
-use std::fs::{File, TryLockError};
+use core::fmt;
 use std::path::{Path, PathBuf};
 
 use disc_hal::format::recorded_blocks;
-use disc_hal::hal::{Address, Rig as _};
+use disc_hal::hal::Address;
 use disc_hal::media::Medium;
 use disc_hal::record::{self, Job, LayerRecording, Recording};
-use disc_hal_sim::{DiscFileError, SimError, SimRig, Written};
+use disc_hal_sim::Written;
 use serde::Serialize;
 
-use super::{Purpose, options, with_rig};
+use super::{Purpose, options, with_bench};
 use crate::args::Record;
-use crate::bench::{self, Disc};
+use crate::bench::Opened;
+use crate::disc::{self, Claim};
 use crate::exit::{Code, Failure};
 use crate::input;
 use crate::output::{self, OutFile};
 use crate::place::{self, Free};
 use crate::progress::Voice;
 use crate::report;
+use crate::selector::Port;
 use crate::table::{plain, results};
 use crate::view::View;
 
@@ -26,8 +28,8 @@ use crate::view::View;
 struct Document<'a> {
     schema: u32,
     command: &'static str,
-    /// The disc file.
-    disc: String,
+    /// The disc file, or the bench that the disc is in.
+    disc: &'a str,
     /// Whether all files were recorded and all limits are kept.
     passed: bool,
     /// Why the files that aren't among the layers weren't recorded.
@@ -51,52 +53,98 @@ struct Input {
     layer: usize,
 }
 
+/// Where the files go.
+enum Onto<'a> {
+    /// On a simulated disc.
+    Disc(Box<Claim>),
+    /// On whatever disc is in the bench at a port.
+    Port(&'a Port),
+}
+
+impl<'a> Onto<'a> {
+    fn find(args: &'a Record) -> Result<Self, Failure> {
+        match args.target.port() {
+            Some(port) if args.seed.is_some() => {
+                let what = format!("--seed is for new simulated discs, and {port} is a bench with a disc of its own");
+                Err(Failure::new(Code::Usage, what).next("leave --seed out"))
+            }
+            Some(port) => Ok(Self::Port(port)),
+            None => Ok(Self::Disc(Claim::new(disc::named(&args.target)?)?.into())),
+        }
+    }
+
+    fn medium(&self, asked: Option<&str>) -> Result<Medium, Failure> {
+        match self {
+            Self::Disc(claim) => claim.medium(asked),
+            Self::Port(_) => disc::medium(asked, None),
+        }
+    }
+
+    /// What is known to be recorded.
+    fn written(&self) -> Vec<Written> {
+        match self {
+            Self::Disc(claim) => claim.written(),
+            // The bench looks at the place itself.
+            Self::Port(_) => Vec::new(),
+        }
+    }
+
+    /// The file that no output may overwrite.
+    fn file(&self) -> &Path {
+        match self {
+            Self::Disc(claim) => claim.path(),
+            Self::Port(port) => &port.path,
+        }
+    }
+
+    fn open(&mut self, args: &Record, medium: &Medium, inputs: &[Input]) -> Result<Opened, Failure> {
+        match self {
+            Self::Disc(claim) => {
+                let rig = claim.insert(medium, claim.seed(args.seed)?)?;
+                if let Err(failure) = room(claim.path(), inputs, args.min_blocks) {
+                    claim.undo();
+                    return Err(failure);
+                }
+                Ok(rig.into())
+            }
+            Self::Port(port) => Opened::connect(port),
+        }
+    }
+}
+
+impl fmt::Display for Onto<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Disc(claim) if claim.is_new() => write!(f, "a new simulated disc, {}", shown(claim.path())),
+            Self::Disc(claim) => write!(f, "the disc in {}", claim.path().display()),
+            Self::Port(port) => write!(f, "the disc in the bench at {port}"),
+        }
+    }
+}
+
 /// Records files.
 pub(super) fn run(args: &Record, voice: Voice) -> Result<Code, Failure> {
     let layers = layers(args)?;
-    let (mut disc, named) = bench::for_recording(&args.target)?;
-    let (mut lock, existing) = match &disc {
-        Disc::Open(path) => (locked(path)?, Some(SimRig::open(path)?)),
-        Disc::Create(_) => (None, None),
-    };
-    let medium = bench::medium_for(args.medium.as_deref(), existing.as_ref())?;
-    let seed = seed(args.seed, existing.as_ref())?;
+    let mut onto = Onto::find(args)?;
+    let medium = onto.medium(args.target.medium.as_deref())?;
     // Everything that can be known to fail fails before there is light.
-    let written = existing.as_ref().map(SimRig::written).unwrap_or_default();
-    let inputs = inputs(args, &layers, &medium, &written)?;
+    let inputs = inputs(args, &layers, &medium, &onto.written())?;
     let mut kept: Vec<&Path> = args.files.iter().map(PathBuf::as_path).collect();
-    kept.push(disc.path());
-    kept.extend(args.medium.as_deref().map(Path::new));
+    kept.push(onto.file());
+    kept.extend(args.target.medium.as_deref().map(Path::new));
     let report = args.report.as_deref().map(|path| OutFile::create(path, &kept)).transpose()?;
-    let mut rig = match existing {
-        Some(rig) => rig,
-        None => {
-            let rig = create(&mut disc, named, &medium, seed)?;
-            lock = locked(disc.path())?;
-            rig
-        }
-    };
-    if let Err(failure) = room(disc.path(), &inputs, args.min_blocks) {
-        if let Disc::Create(blank) = &disc {
-            // It is left behind where it can't be removed; that does no harm.
-            let _gone = std::fs::remove_file(blank);
-        }
-        return Err(failure);
-    }
-    voice.say(&match &disc {
-        Disc::Open(path) => format!("recording on the disc in {}", path.display()),
-        Disc::Create(path) => format!("recording on a new simulated disc, {}", shown(path)),
-    });
+    let mut bench = onto.open(args, &medium, &inputs)?;
+    voice.say(&format!("recording on {onto}"));
 
     let jobs: Vec<Job<'_>> = inputs
         .iter()
         .map(|i| Job { name: &i.name, data: &i.data, layer: i.layer, address: args.address.map(Address) })
         .collect();
-    let mut options = options(&rig);
+    let mut options = options(&bench);
     options.min_blocks = args.min_blocks;
     options.settings.push(("least ECC blocks".into(), args.min_blocks.to_string()));
     let mut finished = None;
-    let failure = with_rig(&mut rig, Purpose::Write, voice, |rig, watch| {
+    let failure = with_bench(&mut bench, Purpose::Write, voice, |rig, watch| {
         match record::record(rig.bench(), &medium, &jobs, options, watch) {
             Ok(recording) => finished = Some(recording),
             Err(mut e) => {
@@ -108,48 +156,23 @@ pub(super) fn run(args: &Record, voice: Voice) -> Result<Code, Failure> {
     })
     .err();
     // It may have had to go elsewhere.
-    let stored = rig.path().unwrap_or(disc.path());
-    drop(lock);
-    let shown = finished.map_or(Ok(true), |r| show(args, &r, failure.as_ref(), report, stored, voice));
+    let stored = bench.disc().unwrap_or_default();
+    drop(onto);
+    let shown = finished.map_or(Ok(true), |r| show(args, &r, failure.as_ref(), report, &stored, voice));
     match (failure, shown) {
         (Some(failure), shown) => {
             if let Err(second) = shown {
                 second.print();
             }
-            voice.say(&format!("the disc, with what is recorded on it, is in {}", stored.display()));
+            voice.say(&format!("the disc, with what is recorded on it, is in {stored}"));
             Err(failure)
         }
         (None, Ok(passed)) => {
-            voice.say(&format!("the disc is in {}", disc.path().display()));
+            voice.say(&format!("the disc is in {stored}"));
             Ok(if passed { Code::Pass } else { Code::LimitFailed })
         }
-        (None, Err(failure)) => Err(recorded_anyway(failure, disc.path())),
-    }
-}
-
-/// Makes the new disc. Where its name was ours to choose and somebody else took it
-/// meanwhile, the next one.
-fn create(disc: &mut Disc, named: bool, medium: &Medium, seed: u64) -> Result<SimRig, Failure> {
-    loop {
-        match SimRig::create(disc.path(), medium.clone(), seed) {
-            Err(SimError::File(DiscFileError::Exists { .. })) if !named => *disc = Disc::Create(bench::fresh_path()),
-            other => return Ok(other?),
-        }
-    }
-}
-
-/// Keeps others from recording on the same disc file: the last one to store it
-/// would undo what the others did. None where files can't be locked.
-fn locked(path: &Path) -> Result<Option<File>, Failure> {
-    // What can't be opened is the rig's to report.
-    let Ok(file) = File::open(path) else { return Ok(None) };
-    match file.try_lock() {
-        Ok(()) => Ok(Some(file)),
-        Err(TryLockError::Error(_)) => Ok(None),
-        Err(TryLockError::WouldBlock) => {
-            let what = format!("the disc in {} is in use: something is being recorded on it", path.display());
-            Err(Failure::new(Code::NoDevice, what).next("wait until that is done, or take another disc"))
-        }
+        (None, Err(failure)) => Err(failure
+            .next(format!("nothing is lost: the files are on the disc in {stored}, `disc-hal measure` reports again"))),
     }
 }
 
@@ -199,7 +222,7 @@ fn show(
     recording: &Recording,
     failure: Option<&Failure>,
     report: Option<OutFile>,
-    disc: &Path,
+    disc: &str,
     voice: Voice,
 ) -> Result<bool, Failure> {
     let view = View::from(recording);
@@ -208,7 +231,7 @@ fn show(
         output::json(&Document {
             schema: recording.schema,
             command: "record",
-            disc: disc.display().to_string(),
+            disc,
             passed,
             error: failure.map(Failure::what),
             medium: &recording.medium,
@@ -227,13 +250,7 @@ fn show(
     shown.map(|()| passed)
 }
 
-fn recorded_anyway(failure: Failure, disc: &Path) -> Failure {
-    failure.next(format!(
-        "nothing is lost: the files are on the disc in {}, `disc-hal measure` reports again",
-        disc.display()
-    ))
-}
-
+/// A path for messages, from the root.
 fn shown(path: &Path) -> String {
     std::path::absolute(path).unwrap_or_else(|_| path.into()).display().to_string()
 }
@@ -252,17 +269,6 @@ fn layers(args: &Record) -> Result<Vec<usize>, Failure> {
         0 if args.address.is_some() => Ok(Vec::new()),
         n => Err(Failure::new(Code::Usage, format!("--layer is given {n} times for {files} files"))
             .next("give --layer once for each file, in their order")),
-    }
-}
-
-fn seed(asked: Option<u64>, existing: Option<&SimRig>) -> Result<u64, Failure> {
-    match (asked, existing.map(SimRig::seed)) {
-        (Some(asked), Some(has)) if asked != has => {
-            Err(Failure::new(Code::Data, format!("the disc was made with seed {has}, and --seed asks for {asked}"))
-                .next("leave --seed out, or take a new disc"))
-        }
-        (_, Some(has)) => Ok(has),
-        (asked, None) => Ok(asked.unwrap_or(1)),
     }
 }
 

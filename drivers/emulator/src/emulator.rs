@@ -1,14 +1,14 @@
 //! A bench behind the device half, served to a pipe.
 
 use core::fmt;
+use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use core::time::Duration;
 use std::io;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Instant;
 
-use disc_hal::hal::{LaserStatus, Rig};
+use disc_hal::hal::{LaserStatus, Name, Rig};
 use disc_hal::safety::{Config, Inputs};
 use disc_hal::wire::{DeviceConfig, LargeDevice, Pipe, PipeError};
 
@@ -33,6 +33,8 @@ pub enum Event {
     Opened {
         /// Its number.
         session: u64,
+        /// What the host calls itself.
+        owner: Name,
     },
     /// The session has ended; everything is safe.
     Closed,
@@ -97,7 +99,7 @@ impl<R: Rig> Inner<R> {
                 }
             }
             if let Some(session) = session {
-                (self.watcher)(Event::Opened { session });
+                (self.watcher)(Event::Opened { session, owner: self.device.owner() });
             }
             self.session = session;
         }
@@ -110,7 +112,7 @@ struct Shared<R> {
     wanted: AtomicBool,
     stop: AtomicBool,
     inputs: AtomicU8,
-    /// Wall time at which the last bytes came, in milliseconds since the start.
+    /// Wall time of the holder's last request, in milliseconds since the start.
     heard: AtomicU64,
 }
 
@@ -226,7 +228,11 @@ impl<R: Rig + 'static> Emulator<R> {
             if count > 0 {
                 let bytes = input.get(..count).unwrap_or(&[]);
                 device.set_abandoned(self.is_abandoned());
+                let before = holder(device);
                 device.receive(bytes, &mut rig.bench(), now);
+                if holder(device) != before {
+                    self.heard();
+                }
                 *heard = now();
             } else if self.clock == Clock::Host && looked.elapsed() >= TICK {
                 // Inputs are looked at though the world stands still.
@@ -237,7 +243,9 @@ impl<R: Rig + 'static> Emulator<R> {
                 (from, upto) = (0, device.transmit(&mut output, &mut rig.bench(), now));
             }
             quiet = device.is_quiet();
-            if looked.elapsed() >= TICK {
+            // The end of a session is seen before it is answered: a host that has said
+            // goodbye finds its disc stored.
+            if looked.elapsed() >= TICK || inner.device.safety().session() != inner.session {
                 looked = Instant::now();
                 inner.look();
             }
@@ -253,15 +261,24 @@ impl<R: Rig + 'static> Emulator<R> {
         Ok(())
     }
 
-    /// Whether the host whose delays are the world's time has been silent for so
-    /// long that another one may have the bench. Counts the present bytes as heard.
-    fn is_abandoned(&self) -> bool {
-        let now = u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let before = self.shared.heard.swap(now, Ordering::Relaxed);
-        self.clock == Clock::Host && Duration::from_millis(now.saturating_sub(before)) > self.hold_lease
+    fn wall(&self) -> u64 {
+        u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
-    /// Makes the bench safe, stores what it keeps, and gives it back.
+    /// The holder of the session has been heard: not whoever else greets meanwhile,
+    /// else a host that waits for the bench would keep a dead one's session alive.
+    fn heard(&self) {
+        self.shared.heard.store(self.wall(), Ordering::Relaxed);
+    }
+
+    /// Whether the host whose delays are the world's time has been silent for so
+    /// long that another one may have the bench.
+    fn is_abandoned(&self) -> bool {
+        let before = self.shared.heard.load(Ordering::Relaxed);
+        self.clock == Clock::Host && Duration::from_millis(self.wall().saturating_sub(before)) > self.hold_lease
+    }
+
+    /// Makes the bench safe and stores what it keeps.
     ///
     /// # Errors
     /// Those of [`Rig::close`].
@@ -282,6 +299,11 @@ impl<R: Rig + 'static> Drop for Emulator<R> {
     fn drop(&mut self) {
         self.end();
     }
+}
+
+/// The session, and how far its requests have come: changes with every request of its holder.
+fn holder(device: &LargeDevice) -> (Option<u64>, Option<u32>) {
+    (device.safety().session(), device.safety().next_sequence())
 }
 
 /// Lets the world live by the wall clock: a millisecond at a time, so that the

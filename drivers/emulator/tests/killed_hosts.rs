@@ -4,12 +4,13 @@
 //! `DISC_HAL_KILLS` sets how many (10 without it).
 #![cfg(unix)]
 
+use core::time::Duration;
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use disc_hal::hal::{Hertz, Nanojoules, Outcome, Rig as _, ShotClock, ShotPlan, Source, Trigger};
 use disc_hal::media::Medium;

@@ -16,11 +16,12 @@ fn main() {
 
 #[cfg(unix)]
 mod unix {
+    use core::sync::atomic::{AtomicBool, Ordering};
+    use core::time::Duration;
     use std::io;
     use std::path::Path;
-    use std::sync::atomic::{AtomicBool, Ordering};
     use std::thread;
-    use std::time::{Duration, Instant};
+    use std::time::Instant;
 
     use disc_hal::hal::{
         Acquisition, Bench, ChannelSpec, Channels, Chunk, DetectorSpec, Few, FocusSpec, Hertz, Identity,

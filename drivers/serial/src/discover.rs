@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use serialport::SerialPortType;
 
-use crate::error::{PERMISSION, by};
+use crate::error::PERMISSION;
+use crate::process::by;
 
 /// A port where a tester might be.
 #[derive(Debug, Clone, PartialEq, Eq)]

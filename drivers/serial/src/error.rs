@@ -3,6 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::process::by;
+
 pub(crate) const PERMISSION: &str = if cfg!(target_os = "linux") {
     "add yourself to the group that owns it (`sudo usermod -aG dialout $USER`, then log in again), or ship a udev rule"
 } else {
@@ -67,10 +69,6 @@ pub enum OpenError {
         /// What the operating system answered.
         source: io::Error,
     },
-}
-
-pub(crate) fn by(owner: Option<u32>) -> String {
-    owner.map(|id| format!(" (process {id})")).unwrap_or_default()
 }
 
 fn instead(rate: Option<u32>) -> String {

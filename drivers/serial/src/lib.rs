@@ -1,17 +1,22 @@
-//! Serial optical disc testers: finding their ports, and the pipe that carries the
-//! protocol of `disc-hal`.
+//! Serial optical disc testers: finding their ports, opening them, and the pipe that
+//! carries the protocol of `disc-hal`.
 //!
 //! ```no_run
-//! use disc_hal_serial::{Access, SerialPipe, candidates};
+//! use std::time::Duration;
+//!
+//! use disc_hal::wire::OpenOptions;
+//! use disc_hal_serial::{Access, Probe, candidates, open, probe};
 //!
 //! for found in candidates(&[]) {
 //!     println!("{found}");
-//!     if found.access == Access::Ok {
-//!         let pipe = SerialPipe::open(&found.path, 115_200)?;
-//!         // Whether a bench answers here is asked through the host half of `disc_hal::wire`.
+//!     if found.access == Access::Ok
+//!         && let Probe::Bench(identity) = probe(&found.path, 115_200, Duration::from_secs(1))?
+//!     {
+//!         let bench = open(&found.path, 115_200, &OpenOptions::default())?;
+//!         // `bench` is a Rig: see `disc_hal::record`.
 //!     }
 //! }
-//! # Ok::<(), disc_hal_serial::OpenError>(())
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
 //! # What opening does to a device
@@ -21,7 +26,7 @@
 //! Arduino way take a falling DTR for a reset button: they start anew at every open.
 //! The protocol notices (the boot counter in its greeting), but a shot in flight is
 //! lost: don't open the port of a working bench to look who's there.
-//! [`candidates`] opens nothing.
+//! [`candidates`] opens nothing; [`probe`] does.
 //!
 //! Opening never makes the port the controlling terminal, takes 8 data bits, no
 //! parity, one stop bit, no flow control, and throws away what came before.
@@ -35,10 +40,12 @@
 //! On Linux, ModemManager opens new ports and talks to them: tell it not to, with
 //! `ENV{ID_MM_DEVICE_IGNORE}="1"` in a udev rule.
 
+mod bench;
 mod classify;
 mod discover;
 mod error;
 mod pipe;
+mod process;
 
 #[cfg(unix)]
 #[path = "unix.rs"]
@@ -47,6 +54,7 @@ mod line;
 #[path = "portable.rs"]
 mod line;
 
+pub use bench::{OpenBenchError, Probe, open, probe};
 pub use classify::{Answer, System, classify};
 pub use discover::{Access, Candidate, Usb, candidates};
 pub use error::OpenError;

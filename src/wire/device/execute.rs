@@ -3,9 +3,10 @@
 use super::super::reply::Reply;
 use super::super::request::{Kind, RUNS_PER_FRAME, Request, Runs, WHOLE};
 use super::super::spec::Record;
-use super::{Device, Now, open_servo};
+use super::{Body, Now, open_servo};
 use crate::hal::{
-    ArmToken, Bench, ElectrodeSupply, Error, ErrorKind, LaserStatus, Outcome, Part, Result, ShotId, ShotPlan, Source,
+    ArmToken, Bench, ElectrodeSupply, Error, ErrorKind, LaserStatus, Microwatts, Outcome, Part, Result, ShotId,
+    ShotPlan, Source,
 };
 use crate::safety::{Event, Verdict};
 
@@ -16,7 +17,7 @@ fn supply<'s>(bench: &'s mut Bench<'_>) -> Result<&'s mut dyn ElectrodeSupply> {
     }
 }
 
-impl<const SAMPLES: usize, const ROOM: usize> Device<SAMPLES, ROOM> {
+impl<const SAMPLES: usize, const ROOM: usize> Body<SAMPLES, ROOM> {
     /// Asks the core; its refusal is the reply.
     fn admit(&mut self, event: Event<'_>, bench: &mut Bench<'_>, now: u64) -> Result<Verdict> {
         match self.ask(event, bench, now) {
@@ -35,10 +36,7 @@ impl<const SAMPLES: usize, const ROOM: usize> Device<SAMPLES, ROOM> {
                 self.delay(ns, bench, now)?;
                 done
             }
-            Request::SetPower { source, power } => {
-                self.admit(Event::SetPower { source, power }, bench, at)?;
-                Reply::Power { applied: bench.lasers.set_power(source, power)? }
-            }
+            Request::SetPower { source, power } => Reply::Power { applied: self.set_power(source, power, bench, at)? },
             Request::Monitor { source } => Reply::Light { seen: bench.lasers.monitor(source)? },
             Request::Load { source, strategy } => {
                 let (peak, bias) = (strategy.peak, strategy.bias);
@@ -132,6 +130,17 @@ impl<const SAMPLES: usize, const ROOM: usize> Device<SAMPLES, ROOM> {
             }
             Request::SpindleStatus => Reply::Spindle { status: bench.spindle.status()? },
         })
+    }
+
+    fn set_power(&mut self, source: Source, power: Microwatts, bench: &mut Bench<'_>, now: u64) -> Result<Microwatts> {
+        let before = self.state.power(source);
+        self.admit(Event::SetPower { source, power }, bench, now)?;
+        let applied = bench.lasers.set_power(source, power);
+        if applied.is_err() && before > power {
+            // It may emit as much as before: the core goes on counting with that.
+            let _counted = self.ask(Event::SetPower { source, power: before }, bench, now);
+        }
+        applied
     }
 
     /// Lets the bench's time pass, with a look at it as often as a tick would give.

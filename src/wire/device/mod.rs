@@ -13,6 +13,7 @@ use super::frame::{CONTROL_MAX, Decoder, Frame, VERSION, encoded_max};
 use super::reply::{Abilities, REPLY, Refusal, Reply, Welcome};
 use super::request::{Class, Kind, Request};
 use crate::hal::{Bench, Error, ErrorKind, FocusFlags, Identity, Name, Part, SpindleFlags, TrackingFlags};
+use crate::safety::rules::{Rule, holds};
 use crate::safety::{self, Config, Effects, Event, Inputs, Limits, State, Verdict};
 use output::Output;
 use shots::Slots;
@@ -42,9 +43,15 @@ pub type Now<'c> = &'c mut dyn FnMut() -> u64;
 /// [`buffer_for`](super::buffer_for) of a frame of so many samples).
 #[derive(Debug)]
 pub struct Device<const SAMPLES: usize, const ROOM: usize> {
+    decoder: Decoder<{ encoded_max(CONTROL_MAX) }>,
+    body: Body<SAMPLES, ROOM>,
+}
+
+/// All but the decoder, whose buffer holds the frame that is being answered.
+#[derive(Debug)]
+struct Body<const SAMPLES: usize, const ROOM: usize> {
     config: DeviceConfig,
     state: State,
-    decoder: Decoder<{ encoded_max(CONTROL_MAX) }>,
     output: Output<SAMPLES, ROOM>,
     slots: Slots,
     owner: Name,
@@ -67,53 +74,56 @@ impl<const SAMPLES: usize, const ROOM: usize> Device<SAMPLES, ROOM> {
     pub fn new(config: DeviceConfig) -> Self {
         let most = Output::<SAMPLES, ROOM>::samples_max();
         let samples = usize::from(config.samples).clamp(1, most);
-        Self {
+        let body = Body {
             config: DeviceConfig { samples: u16::try_from(samples).unwrap_or(u16::MAX), ..config },
             state: State::new(config.boot),
-            decoder: Decoder::new(),
             output: Output::new(),
             slots: Slots::default(),
             owner: Name::default(),
             inputs: Inputs::empty(),
             owed: Effects::empty(),
             abandoned: false,
-        }
+        };
+        Self { decoder: Decoder::new(), body }
     }
 
     /// The safety core as it stands.
     pub const fn safety(&self) -> &State {
-        &self.state
+        &self.body.state
+    }
+
+    /// Who holds the bench, or held it last.
+    pub const fn owner(&self) -> Name {
+        self.body.owner
     }
 
     /// Takes bytes that came in, however they were cut.
     pub fn receive(&mut self, mut bytes: &[u8], bench: &mut Bench<'_>, now: Now<'_>) {
-        // The decoder lends its buffer, and the rest of the device is needed meanwhile.
-        let mut decoder = core::mem::take(&mut self.decoder);
-        while let Some(frame) = decoder.next(&mut bytes) {
+        while let Some(frame) = self.decoder.next(&mut bytes) {
             match frame {
-                Ok(frame) => self.take(&frame, bench, now),
+                Ok(frame) => self.body.take(&frame, bench, now),
                 Err(_) => {
-                    let _dropped = self.ask(Event::BadFrame, bench, now());
+                    let _dropped = self.body.ask(Event::BadFrame, bench, now());
                 }
             }
         }
-        self.decoder = decoder;
     }
 
     /// Lets the safety core see the time, the hardware's inputs and the state of
     /// the shots. Call it at least every millisecond.
     pub fn tick(&mut self, inputs: Inputs, bench: &mut Bench<'_>, now: Now<'_>) {
-        self.inputs = inputs;
-        self.watch(bench, now());
+        self.body.inputs = inputs;
+        self.body.watch(bench, now());
     }
 
     /// Writes bytes to be sent into `out` and returns how many.
     pub fn transmit(&mut self, out: &mut [u8], bench: &mut Bench<'_>, now: Now<'_>) -> usize {
         let mut filled = 0;
         while let Some(room) = out.get_mut(filled..).filter(|room| !room.is_empty()) {
-            let taken = self.output.take(room);
+            let Body { output, config, .. } = &mut self.body;
+            let taken = output.take(room);
             filled += taken;
-            if taken == 0 && !self.output.make(&self.config, bench, now()) {
+            if taken == 0 && !output.make(config, bench, now()) {
                 break;
             }
         }
@@ -122,12 +132,12 @@ impl<const SAMPLES: usize, const ROOM: usize> Device<SAMPLES, ROOM> {
 
     /// The link is gone: ends the session, and makes safe.
     pub fn unplug(&mut self, bench: &mut Bench<'_>, now: Now<'_>) {
-        let at = now();
-        if let Some(session) = self.state.session() {
-            let _ended = self.ask(Event::Bye { session }, bench, at);
+        let (at, body) = (now(), &mut self.body);
+        if let Some(session) = body.state.session() {
+            let _ended = body.ask(Event::Bye { session }, bench, at);
         }
-        let _off = self.ask(Event::Off, bench, at);
-        self.output = Output::new();
+        let _off = body.ask(Event::Off, bench, at);
+        body.output = Output::new();
         self.decoder = Decoder::new();
     }
 
@@ -135,16 +145,22 @@ impl<const SAMPLES: usize, const ROOM: usize> Device<SAMPLES, ROOM> {
     /// it, and with it its own lease. With `true`, the next greeting of another
     /// host lets the lease run out first.
     pub const fn set_abandoned(&mut self, abandoned: bool) {
-        self.abandoned = abandoned;
+        self.body.abandoned = abandoned;
     }
 
     /// Whether nothing is waiting to be sent.
     pub const fn is_quiet(&self) -> bool {
-        self.output.is_quiet()
+        self.body.output.is_quiet()
     }
+}
 
+impl<const SAMPLES: usize, const ROOM: usize> Body<SAMPLES, ROOM> {
     fn watch(&mut self, bench: &mut Bench<'_>, now: u64) {
-        // First what the parts say of their shots: one that has ended isn't overdue.
+        // An open interlock is latched before anything else puts the light out.
+        if self.inputs.intersects(Inputs::INTERLOCK_OPEN.union(Inputs::KEY_OFF)) {
+            let _quiet = self.ask(Event::Inputs(self.inputs), bench, now);
+        }
+        // Then what the parts say of their shots: one that has ended isn't overdue.
         self.observe(bench, now);
         let mut inputs = self.inputs;
         if self.is_hot() {
@@ -214,7 +230,7 @@ impl<const SAMPLES: usize, const ROOM: usize> Device<SAMPLES, ROOM> {
         let header = frame.header;
         let kind = Kind::new(header.kind);
         match kind {
-            Some(Kind::Off) => {
+            Some(Kind::Off) if holds(Rule::OffAlways) => {
                 let _done = self.ask(Event::Off, bench, now());
                 self.output.beside(header.session, header.sequence, &Reply::Done(Kind::Off));
                 return;

@@ -1,6 +1,7 @@
 //! Which shot of the link is which shot of the part.
 
 use crate::hal::{ArmToken, ShotId};
+use crate::safety::rules::{Rule, holds};
 
 /// Shots remembered: those of the core's queue.
 pub(super) const SLOTS: usize = 4;
@@ -49,6 +50,11 @@ impl Slots {
 
     /// The part's token, once.
     pub(super) fn token(&mut self, shot: ShotId) -> Option<ArmToken> {
-        self.0.iter_mut().flatten().find(|s| s.shot == shot)?.token.take()
+        let token = &mut self.0.iter_mut().flatten().find(|s| s.shot == shot)?.token;
+        let copy = token.as_ref().map(|t| ArmToken::new(t.shot(), t.plan(), t.nonce()));
+        if holds(Rule::TokenConsumed) {
+            *token = None;
+        }
+        copy
     }
 }

@@ -1,9 +1,10 @@
 //! One session over one pipe: requests, replies, and what to do when they don't come.
 
+use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
 use std::boxed::Box;
+use std::string::{String, ToString as _};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::vec::Vec;
 
 use super::super::frame::{CONTROL_MAX, Decoder, Frame, Header, SAMPLES_MAX, VERSION, buffer_for, build, encoded_max};
@@ -11,6 +12,7 @@ use super::super::pipe::{Pipe, PipeError};
 use super::super::reply::{BUSY, REFUSED, REPLY, Refusal, Reply, SAMPLES, Welcome};
 use super::super::request::{Class, Kind, Request};
 use crate::hal::{Error, ErrorKind, Name, Outputs, Part, Result, ShotId};
+use crate::safety::rules::{Rule, holds};
 
 /// Codes of errors that the host half makes by itself, with part `Bench`.
 pub mod code {
@@ -82,9 +84,6 @@ pub(super) struct Link {
     filled: usize,
     session: u64,
     sequence: u32,
-    /// The next number was used before, and not counted: late answers to that may be
-    /// on the way.
-    used_before: bool,
     /// The latest stamp from the device, and when it came.
     stamp: u64,
     heard: Duration,
@@ -95,7 +94,7 @@ pub(super) struct Link {
     /// Why nothing goes any more.
     dead: Option<Error>,
     /// What the pipe said when it failed.
-    pub(super) failure: Option<PipeError>,
+    pub(super) words: Option<String>,
     /// Shots armed or fired whose end hasn't been seen.
     open_shots: Vec<ShotId>,
     pub(super) off_wanted: Arc<AtomicBool>,
@@ -111,6 +110,9 @@ impl core::fmt::Debug for Link {
         f.debug_struct("Link").field("session", &self.session).field("stats", &self.stats).finish_non_exhaustive()
     }
 }
+
+/// Makes an answer of a frame, if it is the one that is waited for.
+type Wanted<'w> = dyn FnMut(&mut LinkStats, Frame<'_>) -> Option<(Header, Reply)> + 'w;
 
 /// Why no session came about.
 pub(super) enum Refused {
@@ -133,6 +135,10 @@ pub(super) const COPIES: usize = 3;
 /// Longest that a read of the pipe lasts, so that a wish for darkness is seen.
 const GLANCE: Duration = Duration::from_millis(20);
 
+/// By how much later than its lease says a bench may go dark: a few of its ticks. Its
+/// clock may be slower than the host's, too, by less than a thousandth.
+const LATENESS: Duration = Duration::from_millis(5);
+
 impl Link {
     pub(super) fn new(pipe: Box<dyn Pipe>, patience: Duration) -> Self {
         let heard = pipe.now();
@@ -144,7 +150,6 @@ impl Link {
             filled: 0,
             session: 0,
             sequence: 0,
-            used_before: false,
             stamp: 0,
             heard,
             welcome: Welcome {
@@ -160,7 +165,7 @@ impl Link {
             other_version: None,
             round_trip: RoundTrip { mean: Duration::from_millis(20), deviation: Duration::from_millis(10) },
             dead: None,
-            failure: None,
+            words: None,
             open_shots: Vec::new(),
             off_wanted: Arc::default(),
             malformed: 0,
@@ -223,7 +228,9 @@ impl Link {
             loop {
                 let answer =
                     self.receive(until, &mut |_, frame| match Reply::decode(frame.header.kind, frame.payload) {
-                        Ok(Reply::Welcome(w)) if w.nonce == nonce && frame.header.session != 0 => {
+                        Ok(Reply::Welcome(w))
+                            if (w.nonce == nonce || !holds(Rule::WelcomeNonce)) && frame.header.session != 0 =>
+                        {
                             Some((frame.header, Reply::Welcome(w)))
                         }
                         Ok(busy @ Reply::Busy { nonce: n, .. }) if n == nonce => Some((frame.header, busy)),
@@ -259,18 +266,6 @@ impl Link {
         self.call_with_samples(request, &mut |_, _| {})
     }
 
-    /// Makes safe by the request that every version knows.
-    pub(super) fn off(&mut self) -> Result<()> {
-        if let Some(error) = self.dead {
-            return Err(self.aged(error));
-        }
-        let done = self.exchange(&Request::Off, &mut |_, _| {}).map(drop);
-        // The bench doesn't count it.
-        self.sequence = self.sequence.saturating_sub(1);
-        self.used_before = true;
-        done
-    }
-
     /// The same, where samples come before the answer.
     pub(super) fn call_with_samples(&mut self, request: &Request<'_>, sink: &mut Sink<'_>) -> Result<Reply> {
         if let Some(error) = self.dead {
@@ -283,11 +278,21 @@ impl Link {
             return Err(Error::new(Part::Bench, ErrorKind::NotSupported).with_code(version.into()));
         }
         let fresh = Duration::from_micros(u64::from(self.welcome.write_lease) / 3);
-        // They would say of a shot that it wasn't executed: Alive takes the number instead.
-        if class == Class::Shot && (self.used_before || self.now().saturating_sub(self.heard) > fresh) {
+        if class == Class::Shot && self.now().saturating_sub(self.heard) > fresh {
             self.exchange(&Request::Alive, &mut |_, _| {})?;
         }
         self.exchange(request, sink)
+    }
+
+    /// Makes safe by the request that every version knows.
+    pub(super) fn off(&mut self) -> Result<()> {
+        if let Some(error) = self.dead {
+            return Err(self.aged(error));
+        }
+        let done = self.exchange(&Request::Off, &mut |_, _| {}).map(drop);
+        // The bench doesn't count it.
+        self.sequence = self.sequence.saturating_sub(1);
+        done
     }
 
     fn exchange(&mut self, request: &Request<'_>, sink: &mut Sink<'_>) -> Result<Reply> {
@@ -296,36 +301,49 @@ impl Link {
             return Err(self.die(ErrorKind::LinkLost, code::SEQUENCE));
         };
         self.sequence = sequence;
-        self.used_before = false;
         self.stats.requests += 1;
         self.malformed = 0;
         let start = self.now();
         let end = start.saturating_add(self.patience);
         let mut patience = self.round_trip.patience();
         let mut sent = 0u32;
+        let once = kind.class() == Class::Shot && holds(Rule::ShotOnce);
         // The same bytes again, with their old stamp: a fresh one could execute what
         // has been refused as too old, while the refusal is still on its way.
         let mut stamp = self.stamp;
+        // The number of what came too late is used up by something harmless: a second
+        // copy of the refusal would otherwise be taken for that of the next request.
+        let mut late = false;
         while self.now() < end {
-            let header = Header { version: VERSION, kind: kind.number(), session: self.session, sequence, stamp };
-            if let Err(e) = self.send(&header, request, end) {
-                return Err(self.broken(e));
+            let asked = if late { &Request::Alive } else { request };
+            let kind_now = asked.kind().number();
+            let header = Header { version: VERSION, kind: kind_now, session: self.session, sequence, stamp };
+            if let Err(e) = self.send(&header, asked, end) {
+                return Err(self.broken(&e));
             }
             sent += 1;
             self.stats.resent += u64::from(sent > 1);
             let until = (self.now() + patience).min(end);
             patience = (patience * 2).min(Duration::from_secs(1));
-            match self.answer(sequence, kind, until, sink) {
+            match self.answer(sequence, kind, late, until, sink) {
                 Ok(None) if sent > 1 && self.malformed > 1 => {
                     // Not damage, which would be seen: it can't be talked to.
                     self.shout_off();
                     return Err(self.protocol_broken());
                 }
                 Ok(None) => {}
-                Ok(Some(Reply::Refused { why: Refusal::Stale(_), .. })) if kind.class() != Class::Shot => {
-                    // Not executed, and this host lives: the same again, with a fresh stamp.
+                Ok(Some(Reply::Refused { why: Refusal::Stale(_), .. })) if once && !holds(Rule::UsedUp) => {
+                    self.sequence = self.sequence.saturating_sub(1);
+                    return Err(Error::new(Part::Bench, ErrorKind::Timeout).with_code(code::LATE));
+                }
+                Ok(Some(Reply::Refused { why: Refusal::Stale(_), .. })) => {
+                    // This host lives: the same again, with a fresh stamp, unless that were too late.
+                    late |= once;
                     stamp = self.stamp;
                     patience = self.round_trip.patience();
+                }
+                Ok(Some(Reply::Done(Kind::Alive))) if late => {
+                    return Err(Error::new(Part::Bench, ErrorKind::Timeout).with_code(code::LATE));
                 }
                 Ok(Some(reply)) => {
                     if sent == 1 {
@@ -333,8 +351,12 @@ impl Link {
                     }
                     return self.understood(reply);
                 }
-                Err(e) => return Err(self.broken(e)),
+                Err(e) => return Err(self.broken(&e)),
             }
+        }
+        if !holds(Rule::SequenceFresh) {
+            self.sequence = self.sequence.saturating_sub(1);
+            return Err(self.aged(Error::new(Part::Bench, ErrorKind::Timeout).with_code(code::SILENT)));
         }
         Err(self.die(ErrorKind::Timeout, code::SILENT))
     }
@@ -350,13 +372,9 @@ impl Link {
                 self.die(ErrorKind::LinkLost, code::NO_SESSION).with_outputs(Outputs::Off)
             }
             Refusal::Sequence(_) => self.die(ErrorKind::LinkLost, code::SEQUENCE),
-            Refusal::Stale(_) => {
-                // Its number is still free.
-                self.sequence = self.sequence.saturating_sub(1);
-                self.used_before = true;
-                Error::new(Part::Bench, ErrorKind::Timeout).with_code(code::LATE)
-            }
             Refusal::Unsupported | Refusal::Version => error,
+            // `exchange` has asked again.
+            Refusal::Stale(_) => Error::new(Part::Bench, ErrorKind::Timeout).with_code(code::LATE),
             Refusal::Malformed => Error::new(Part::Bench, ErrorKind::InvalidArgument).with_code(code::PROTOCOL),
         })
     }
@@ -366,6 +384,7 @@ impl Link {
         &mut self,
         sequence: u32,
         kind: Kind,
+        late: bool,
         until: Duration,
         sink: &mut Sink<'_>,
     ) -> core::result::Result<Option<Reply>, PipeError> {
@@ -373,7 +392,7 @@ impl Link {
         let mut malformed = 0;
         let answer = self.receive(until, &mut |stats, frame| {
             let header = frame.header;
-            if header.session != session || header.sequence != sequence {
+            if header.session != session || (header.sequence != sequence && holds(Rule::ReplySequence)) {
                 stats.strays += 1;
                 return None;
             }
@@ -384,12 +403,13 @@ impl Link {
                 }
                 return None;
             }
-            let answers = header.kind == kind.number() | REPLY || header.kind == REFUSED;
+            let of = |number: u8| number == kind.number() || (late && number == Kind::Alive.number());
+            let answers = of(header.kind & !REPLY) || header.kind == REFUSED;
             let reply = Reply::decode(header.kind, frame.payload);
             malformed += u32::from(answers && reply.is_err());
             let fits = answers
                 && match &reply {
-                    Ok(Reply::Refused { to, .. }) => *to == kind.number(),
+                    Ok(Reply::Refused { to, .. }) => of(*to),
                     reply => reply.is_ok(),
                 };
             stats.strays += u64::from(!fits);
@@ -403,7 +423,7 @@ impl Link {
     fn receive(
         &mut self,
         until: Duration,
-        wanted: &mut dyn FnMut(&mut LinkStats, Frame<'_>) -> Option<(Header, Reply)>,
+        wanted: &mut Wanted<'_>,
     ) -> core::result::Result<Option<(Header, Reply)>, PipeError> {
         loop {
             let mut input = self.input.get(self.taken..self.filled).unwrap_or(&[]);
@@ -439,7 +459,7 @@ impl Link {
             stats.strays += 1;
             None
         }) {
-            let _kept = self.broken(e);
+            let _kept = self.broken(&e);
         }
     }
 
@@ -501,8 +521,9 @@ impl Link {
         Ok(())
     }
 
-    fn broken(&mut self, why: PipeError) -> Error {
-        self.failure.get_or_insert(why);
+    fn broken(&mut self, why: &PipeError) -> Error {
+        // An `Error` has no room for words.
+        self.words.get_or_insert_with(|| why.to_string());
         self.die(ErrorKind::LinkLost, code::PIPE)
     }
 
@@ -521,7 +542,8 @@ impl Link {
         if error.outputs != Outputs::Unchanged {
             return error;
         }
-        let off = self.heard + Duration::from_micros(self.welcome.hold_lease.into());
+        let lease = Duration::from_micros(self.welcome.hold_lease.into());
+        let off = self.heard + lease + lease / 1000 + LATENESS;
         let left = off.saturating_sub(self.now());
         if left.is_zero() {
             return error.with_outputs(Outputs::Off);

@@ -5,10 +5,11 @@ mod open;
 mod parts;
 mod samples;
 
+use core::sync::atomic::Ordering;
 use core::time::Duration;
 use std::boxed::Box;
 use std::io;
-use std::sync::atomic::Ordering;
+use std::string::String;
 
 pub use link::{LinkStats, code};
 pub use open::OpenError;
@@ -142,15 +143,14 @@ impl Remote {
         self.link.lock().stats
     }
 
-    /// What the pipe said when it failed: [`Error`](crate::hal::Error) has only room
-    /// for the fact.
-    pub fn pipe_failure(&self) -> Option<std::string::String> {
-        self.link.lock().failure.as_ref().map(ToString::to_string)
-    }
-
     /// Whether the session has ended.
     pub fn is_lost(&self) -> bool {
         self.link.lock().is_dead()
+    }
+
+    /// What the pipe said when it failed, for people; `None` while it hasn't.
+    pub fn why_lost(&self) -> Option<String> {
+        self.link.lock().words.clone()
     }
 
     /// Whether time passes on the bench only by this host's delays.

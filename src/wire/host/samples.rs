@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::vec::Vec;
 
 use crate::hal::{Acquisition, Chunk};
+use crate::safety::rules::{Rule, holds};
 
 /// What came behind a gap, and so waits for the next read.
 #[derive(Debug)]
@@ -94,6 +95,7 @@ impl Incoming<'_> {
             (None, Some(start)) => start + self.length as u64,
             (None, None) => self.samples.next,
         };
+        let first = if holds(Rule::SampleIndex) { first } else { known };
         let beyond = end > self.samples.length;
         if count == 0 || count > self.room || first < known || beyond || bytes.len() != count * channels * 2 {
             return;
