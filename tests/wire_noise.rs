@@ -1,5 +1,7 @@
 //! Real benches at the end of bad lines: other baud rates, and faults by seed.
 
+mod wire_support;
+
 use core::time::Duration;
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -10,16 +12,22 @@ use disc_hal::record::{Job, Options, Silent, record};
 use disc_hal::safety::Config;
 use disc_hal::wire::host::LinkStats;
 use disc_hal::wire::wrappers::{Faults, Faulty, Framing, Injected, WrongBaud, loopback};
-use disc_hal::wire::{Bypass, DeviceConfig, Loopback, OpenError, OpenOptions, Pipe, PipeError, Remote};
+use disc_hal::wire::{Bypass, OpenError, OpenOptions, Pipe, PipeError, Remote};
 use disc_hal_emulator::{Clock, Emulator};
 use disc_hal_sim::SimRig;
+use wire_support::bench::looped;
 
-fn bench() -> Loopback<SimRig> {
-    let rig = SimRig::blank(Medium::load("dual-layer").unwrap(), 5).unwrap();
-    let config =
-        DeviceConfig { identity: *rig.identity(), boot: 1, host_clock: true, safety: Config::default(), samples: 512 };
-    let clock = rig.clock();
-    Loopback::new(rig, config, clock)
+/// The half of a pipe that a wrapper hands on.
+macro_rules! as_inside {
+    () => {
+        fn now(&self) -> Duration {
+            self.pipe.now()
+        }
+
+        fn bypass(&self) -> Option<Bypass> {
+            self.pipe.bypass()
+        }
+    };
 }
 
 /// A board that prints its log to the line that it later serves.
@@ -42,19 +50,13 @@ impl<P: Pipe> Pipe for Talks<P> {
         self.pipe.write(bytes, wait)
     }
 
-    fn now(&self) -> Duration {
-        self.pipe.now()
-    }
-
-    fn bypass(&self) -> Option<Bypass> {
-        self.pipe.bypass()
-    }
+    as_inside!();
 }
 
 const RATES: [u32; 6] = [9_600, 57_600, 115_200, 230_400, 921_600, 3_000_000];
 
 fn at(ours: u32, theirs: u32, framing: Framing, log: &[u8]) -> Result<Remote, OpenError> {
-    let board = Talks { pipe: bench(), log: log.to_vec() };
+    let board = Talks { pipe: looped(), log: log.to_vec() };
     Remote::open(WrongBaud::new(board, ours, theirs, framing), &OpenOptions::default())
 }
 
@@ -119,13 +121,7 @@ impl<P: Pipe> Pipe for Counted<P> {
         self.pipe.write(bytes, wait)
     }
 
-    fn now(&self) -> Duration {
-        self.pipe.now()
-    }
-
-    fn bypass(&self) -> Option<Bypass> {
-        self.pipe.bypass()
-    }
+    as_inside!();
 }
 
 /// Records and proves a small file over a link with these faults.

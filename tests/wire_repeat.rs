@@ -1,5 +1,7 @@
 //! Runs that are written down: repeated byte by byte, frozen, and read by people.
 
+mod wire_support;
+
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -11,10 +13,9 @@ use disc_hal::hal::{
 };
 use disc_hal::media::Medium;
 use disc_hal::record::{Job, Options, RecordError, Silent, record};
-use disc_hal::safety::Config;
 use disc_hal::wire::wrappers::{Recorded, Replay, Traced};
-use disc_hal::wire::{DeviceConfig, Loopback, OpenOptions, Pipe, Remote, describe};
-use disc_hal_sim::SimRig;
+use disc_hal::wire::{OpenOptions, Pipe, Remote, describe};
+use wire_support::bench::looped;
 
 /// A file in memory that outlives whoever writes it.
 #[derive(Clone, Default)]
@@ -40,14 +41,6 @@ fn medium() -> Medium {
     Medium::load("dual-layer").unwrap()
 }
 
-fn bench() -> Loopback<SimRig> {
-    let rig = SimRig::blank(medium(), 5).unwrap();
-    let config =
-        DeviceConfig { identity: *rig.identity(), boot: 1, host_clock: true, safety: Config::default(), samples: 512 };
-    let clock = rig.clock();
-    Loopback::new(rig, config, clock)
-}
-
 /// The same bytes each time.
 fn options() -> OpenOptions {
     OpenOptions::default().owner("alice@bench-4 (frozen)").nonce(0x0123_4567_89AB_CDEF)
@@ -67,7 +60,7 @@ fn record_file(remote: &mut Remote, data: &[u8]) -> Result<String, RecordError> 
 fn a_whole_recording_is_repeated_from_its_written_bytes() {
     let data: Vec<u8> = (0..20_000u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
     let paper = Paper::default();
-    let mut remote = open(Recorded::new(bench(), paper.clone()));
+    let mut remote = open(Recorded::new(looped(), paper.clone()));
     let result = record_file(&mut remote, &data).unwrap();
     remote.close().unwrap();
     let stats = remote.stats();
@@ -195,7 +188,7 @@ fn the_host_half_sends_what_it_has_always_sent() {
 #[ignore = "writes the frozen recording anew; only for a new version of the protocol, or another order of calls"]
 fn write_the_frozen_recording() {
     let paper = Paper::default();
-    let mut remote = open(Recorded::new(bench(), paper.clone()));
+    let mut remote = open(Recorded::new(looped(), paper.clone()));
     let said = frozen_run(&mut remote.bench());
     remote.close().unwrap();
     drop(remote);
@@ -208,7 +201,7 @@ fn write_the_frozen_recording() {
 #[test]
 fn a_trace_of_a_short_session_reads_well() {
     let paper = Paper::default();
-    let mut remote = open(Traced::new(bench(), paper.clone()).with_description(describe));
+    let mut remote = open(Traced::new(looped(), paper.clone()).with_description(describe));
     remote.bench().lasers.set_power(Source(0), Microwatts(700)).unwrap();
     remote.bench().tracking.seek(Address(0x3_0010)).unwrap_err();
     remote.bench().delay.delay_us(500);

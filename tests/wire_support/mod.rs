@@ -3,6 +3,7 @@
 // Each test file uses its part of it.
 #![allow(dead_code, unused_imports, unreachable_pub, missing_debug_implementations)]
 
+pub mod bench;
 mod messages;
 pub mod page;
 mod random;
