@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use disc_hal::hal::{Microwatts, Rig as _};
-use disc_hal::wire::OpenError;
+use disc_hal::wire::{Kind, OpenError};
 
 use crate::puppet::{Puppet, Said};
 use crate::wire_support::Rng;
@@ -93,6 +93,25 @@ fn a_plug_that_sends_everything_back_is_no_bench() {
         Puppet::with(|asked, _| vec![Said::bytes(crate::wire_support::line_of(&asked.header, &asked.payload))]);
     let error = open(&puppet).unwrap_err();
     assert!(matches!(error, OpenError::NoAnswer), "{error}");
+}
+
+#[test]
+fn an_echo_is_no_malformed_answer() {
+    // The bench hears only the third of each.
+    let mut copies = 0;
+    let puppet = Puppet::with(move |asked, said| {
+        let echo = Said::bytes(crate::wire_support::line_of(&asked.header, &asked.payload));
+        if !asked.is(Kind::SetPower) {
+            return said;
+        }
+        copies += 1;
+        if copies % 3 == 0 { said } else { vec![echo] }
+    });
+    let mut remote = opened(&puppet);
+    for power in [700, 800] {
+        assert_eq!(set_power(&puppet, &mut remote, power), Ok(Microwatts(power)));
+    }
+    assert_eq!(remote.stats().resent, 4);
 }
 
 #[test]

@@ -251,7 +251,7 @@ impl Link {
                         refused = Refused::Busy { owner, since_ms };
                         // Asked again after the pause: the holder may be about to go.
                     }
-                    // It may have been a damaged one of another host: asked again as well.
+                    // Nothing in it says whose greeting that was: asked again as well.
                     Some((_, Reply::Refused { why, .. })) => refused = Refused::Greeting(why),
                     Some(_) => {}
                     None => break,
@@ -404,7 +404,8 @@ impl Link {
                 return None;
             }
             let of = |number: u8| number == kind.number() || (late && number == Kind::Alive.number());
-            let answers = of(header.kind & !REPLY) || header.kind == REFUSED;
+            // Not an echo of the request itself.
+            let answers = header.kind & REPLY != 0 && (of(header.kind & !REPLY) || header.kind == REFUSED);
             let reply = Reply::decode(header.kind, frame.payload);
             malformed += u32::from(answers && reply.is_err());
             let fits = answers
