@@ -224,7 +224,7 @@ fn script(rig: &mut dyn Rig, seed: u64, calls: usize, medium: &Medium) -> Vec<St
     let mut hands = Hands::default();
     let mut run = |bench: &mut Bench<'_>| (0..calls).map(|_| call(bench, &mut hands, medium, &mut rng)).collect();
     // Half of them from the cold, half with everything locked.
-    if seed % 2 == 0 {
+    if seed.is_multiple_of(2) {
         return run(&mut rig.bench());
     }
     let mut silent = Silent;
