@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use disc_hal::hal::{Error, ErrorKind, Microwatts, Name, Outputs, Part, Rig as _, Source};
 use disc_hal::wire::host::code;
-use disc_hal::wire::{Kind, Refusal, Reply, SAMPLES};
+use disc_hal::wire::{Header, Kind, Refusal, Reply, SAMPLES};
 
 use crate::puppet::{Asked, Puppet, Said};
 use crate::sheet::SHOT;
@@ -242,4 +242,21 @@ fn a_stamp_from_the_end_of_time_is_no_trouble() {
     let mut remote = opened(&puppet);
     assert_eq!(set_power(&puppet, &mut remote, 700), Ok(Microwatts(700)));
     assert_eq!(set_power(&puppet, &mut remote, 800), Ok(Microwatts(800)));
+}
+
+#[test]
+fn the_clock_of_another_session_is_no_proof_of_life() {
+    let puppet = Puppet::with(|asked, mut said| {
+        if asked.is(Kind::SetPower) {
+            let other = |h: &mut Header| (h.session, h.stamp) = (h.session - 1, u64::MAX);
+            said.insert(0, said[0].clone().with(other));
+        }
+        said
+    });
+    let mut remote = opened(&puppet);
+    for power in [700, 800] {
+        assert_eq!(set_power(&puppet, &mut remote, power), Ok(Microwatts(power)));
+    }
+    let world = puppet.world();
+    assert!(world.asked.iter().all(|a| a.header.stamp <= world.stamp(world.now)), "an echo of a time that isn't");
 }
