@@ -236,14 +236,15 @@ impl<const SAMPLES: usize, const ROOM: usize> Body<SAMPLES, ROOM> {
                 return;
             }
             Some(Kind::Hello) => {
-                if let Ok(Request::Hello { nonce, ends, owner, .. }) = Request::decode(Kind::Hello, frame.payload) {
-                    if self.abandoned {
-                        self.abandoned = false;
-                        self.lapse(bench, now);
-                    }
-                    self.greet(nonce, ends, owner, bench, now());
+                let Ok(Request::Hello { nonce, ends, owner, .. }) = Request::decode(Kind::Hello, frame.payload) else {
+                    let refused = Reply::Refused { to: Kind::Hello.number(), why: Refusal::Malformed };
+                    return self.output.beside(0, 0, &refused);
+                };
+                if self.abandoned {
+                    self.abandoned = false;
+                    self.lapse(bench, now);
                 }
-                return;
+                return self.greet(nonce, ends, owner, bench, now());
             }
             // An echo of what a device says.
             _ if header.kind & REPLY != 0 => return,
@@ -253,6 +254,9 @@ impl<const SAMPLES: usize, const ROOM: usize> Body<SAMPLES, ROOM> {
         let class = kind.map_or(Class::Shot, Kind::class);
         let (session, sequence, stamp) = (header.session, header.sequence, header.stamp);
         let refuse = |why| Reply::Refused { to: header.kind, why };
+        if header.version != VERSION && kind.is_none_or(|kind| kind.number() > Kind::Spec.number()) {
+            return self.output.beside(session, sequence, &refuse(Refusal::Version));
+        }
         let at = now();
         match self.ask(Event::Request { session, sequence, stamp, class }, bench, at) {
             Verdict::Execute => {}
@@ -270,15 +274,14 @@ impl<const SAMPLES: usize, const ROOM: usize> Body<SAMPLES, ROOM> {
         let Some(kind) = kind else {
             return self.output.keep(session, sequence, &refuse(Refusal::Unsupported));
         };
-        if header.version != VERSION && kind.number() > Kind::Spec.number() {
-            return self.output.keep(session, sequence, &refuse(Refusal::Version));
-        }
         let Ok(request) = Request::decode(kind, frame.payload) else {
             return self.output.keep(session, sequence, &refuse(Refusal::Malformed));
         };
         match request {
             Request::Bye => {
                 let _ended = self.ask(Event::Bye { session }, bench, at);
+                self.output.forget();
+                let _stopped = bench.detector.stop();
                 self.output.beside(session, sequence, &Reply::Done(Kind::Bye));
             }
             Request::Samples { max } => self.output.read(session, sequence, max, bench),

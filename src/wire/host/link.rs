@@ -74,7 +74,8 @@ impl RoundTrip {
 }
 
 /// What is done with samples as they come: number of the first, and their bytes.
-pub(super) type Sink<'s> = dyn FnMut(u64, &[u8]) + 's;
+/// Whether they were wanted: those of a flood aren't, and earn it no patience.
+pub(super) type Sink<'s> = dyn FnMut(u64, &[u8]) -> bool + 's;
 
 pub(super) struct Link {
     pipe: Box<dyn Pipe>,
@@ -111,8 +112,14 @@ impl core::fmt::Debug for Link {
     }
 }
 
-/// Makes an answer of a frame, if it is the one that is waited for.
-type Wanted<'w> = dyn FnMut(&mut LinkStats, Frame<'_>) -> Option<(Header, Reply)> + 'w;
+/// Makes something of a frame, if it is one that is waited for.
+type Wanted<'w, T> = dyn FnMut(&mut LinkStats, Frame<'_>) -> Option<T> + 'w;
+
+/// What comes while a reply is waited for.
+enum Coming {
+    Samples,
+    Reply(Reply),
+}
 
 /// Why no session came about.
 pub(super) enum Refused {
@@ -263,7 +270,7 @@ impl Link {
 
     /// Asks and waits for the answer.
     pub(super) fn call(&mut self, request: &Request<'_>) -> Result<Reply> {
-        self.call_with_samples(request, &mut |_, _| {})
+        self.call_with_samples(request, &mut |_, _| false)
     }
 
     /// The same, where samples come before the answer.
@@ -279,7 +286,7 @@ impl Link {
         }
         let fresh = Duration::from_micros(u64::from(self.welcome.write_lease) / 3);
         if class == Class::Shot && self.now().saturating_sub(self.heard) > fresh {
-            self.exchange(&Request::Alive, &mut |_, _| {})?;
+            self.exchange(&Request::Alive, &mut |_, _| false)?;
         }
         self.exchange(request, sink)
     }
@@ -289,7 +296,7 @@ impl Link {
         if let Some(error) = self.dead {
             return Err(self.aged(error));
         }
-        let done = self.exchange(&Request::Off, &mut |_, _| {}).map(drop);
+        let done = self.exchange(&Request::Off, &mut |_, _| false).map(drop);
         // The bench doesn't count it.
         self.sequence = self.sequence.saturating_sub(1);
         done
@@ -304,7 +311,7 @@ impl Link {
         self.stats.requests += 1;
         self.malformed = 0;
         let start = self.now();
-        let end = start.saturating_add(self.patience);
+        let mut end = start.saturating_add(self.patience);
         let mut patience = self.round_trip.patience();
         let mut sent = 0u32;
         let once = kind.class() == Class::Shot && holds(Rule::ShotOnce);
@@ -323,9 +330,9 @@ impl Link {
             }
             sent += 1;
             self.stats.resent += u64::from(sent > 1);
-            let until = (self.now() + patience).min(end);
+            let quiet = patience;
             patience = (patience * 2).min(Duration::from_secs(1));
-            match self.answer(sequence, kind, late, until, sink) {
+            match self.answer(sequence, kind, late, quiet, &mut end, sink) {
                 Ok(None) if sent > 1 && self.malformed > 1 => {
                     // Not damage, which would be seen: it can't be talked to.
                     self.shout_off();
@@ -385,23 +392,42 @@ impl Link {
         sequence: u32,
         kind: Kind,
         late: bool,
-        until: Duration,
+        quiet: Duration,
+        end: &mut Duration,
         sink: &mut Sink<'_>,
     ) -> core::result::Result<Option<Reply>, PipeError> {
+        loop {
+            let until = (self.now() + quiet).min(*end);
+            match self.coming(sequence, kind, late, until, sink)? {
+                // Samples of a slow line take their time: the wait begins anew with each frame.
+                Some(Coming::Samples) => *end = self.now().saturating_add(self.patience),
+                Some(Coming::Reply(reply)) => return Ok(Some(reply)),
+                None => return Ok(None),
+            }
+        }
+    }
+
+    fn coming(
+        &mut self,
+        sequence: u32,
+        kind: Kind,
+        late: bool,
+        until: Duration,
+        sink: &mut Sink<'_>,
+    ) -> core::result::Result<Option<Coming>, PipeError> {
         let session = self.session;
         let mut malformed = 0;
-        let answer = self.receive(until, &mut |stats, frame| {
+        let coming = self.receive(until, &mut |stats, frame| {
             let header = frame.header;
             if header.session != session || (header.sequence != sequence && holds(Rule::ReplySequence)) {
                 stats.strays += 1;
                 return None;
             }
             if header.kind == SAMPLES {
-                match samples(frame.payload).filter(|_| kind == Kind::Samples) {
-                    Some((first, bytes)) => sink(first, bytes),
-                    None => stats.strays += 1,
-                }
-                return None;
+                let parts = samples(frame.payload).filter(|_| kind == Kind::Samples);
+                let taken = parts.is_some_and(|(first, bytes)| sink(first, bytes));
+                stats.strays += u64::from(!taken);
+                return taken.then_some(Coming::Samples);
             }
             let of = |number: u8| number == kind.number() || (late && number == Kind::Alive.number());
             // Not an echo of the request itself.
@@ -414,18 +440,18 @@ impl Link {
                     reply => reply.is_ok(),
                 };
             stats.strays += u64::from(!fits);
-            reply.ok().filter(|_| fits).map(|reply| (header, reply))
+            reply.ok().filter(|_| fits).map(Coming::Reply)
         })?;
         self.malformed += malformed;
-        Ok(answer.map(|(_, reply)| reply))
+        Ok(coming)
     }
 
     /// Gives frames to `wanted` until it makes something of one, or time is up.
-    fn receive(
+    fn receive<T>(
         &mut self,
         until: Duration,
-        wanted: &mut Wanted<'_>,
-    ) -> core::result::Result<Option<(Header, Reply)>, PipeError> {
+        wanted: &mut Wanted<'_, T>,
+    ) -> core::result::Result<Option<T>, PipeError> {
         loop {
             let mut input = self.input.get(self.taken..self.filled).unwrap_or(&[]);
             while let Some(frame) = self.decoder.next(&mut input) {
@@ -456,10 +482,11 @@ impl Link {
 
     /// Lets time pass, reading what comes.
     pub(super) fn wait(&mut self, until: Duration) {
-        if let Err(e) = self.receive(until, &mut |stats, _| {
+        let waited: core::result::Result<Option<()>, PipeError> = self.receive(until, &mut |stats, _| {
             stats.strays += 1;
             None
-        }) {
+        });
+        if let Err(e) = waited {
             let _kept = self.broken(&e);
         }
     }
@@ -513,7 +540,7 @@ impl Link {
             return Ok(());
         }
         self.patience = self.patience.min(Duration::from_millis(500));
-        match self.exchange(&Request::Bye, &mut |_, _| {}) {
+        match self.exchange(&Request::Bye, &mut |_, _| false) {
             // Its reply was lost, and it was sent again.
             Err(Error { kind: ErrorKind::LinkLost, code: code::NO_SESSION, .. }) => return Ok(()),
             other => other?,

@@ -85,11 +85,11 @@ pub(super) struct Incoming<'s> {
 
 impl Incoming<'_> {
     /// Takes the bytes of samples from number `first` on. What can't be (too
-    /// many, out of order, half a sample) is left out and so becomes a gap.
-    pub(super) fn add(&mut self, first: u64, bytes: &[u8]) {
+    /// many, out of order, half a sample) is left out and so becomes a gap: false then.
+    pub(super) fn add(&mut self, first: u64, bytes: &[u8]) -> bool {
         let channels = self.samples.channels.max(1);
         let count = bytes.len() / 2 / channels;
-        let Some(end) = first.checked_add(count as u64) else { return };
+        let Some(end) = first.checked_add(count as u64) else { return false };
         let known = match (self.samples.pieces.back(), self.first) {
             (Some(piece), _) => piece.first + (piece.values.len() / channels) as u64,
             (None, Some(start)) => start + self.length as u64,
@@ -98,7 +98,7 @@ impl Incoming<'_> {
         let first = if holds(Rule::SampleIndex) { first } else { known };
         let beyond = end > self.samples.length;
         if count == 0 || count > self.room || first < known || beyond || bytes.len() != count * channels * 2 {
-            return;
+            return false;
         }
         self.room -= count;
         let values = bytes.chunks_exact(2).map(|b| i16::from_le_bytes([b[0], b[1]]));
@@ -114,6 +114,7 @@ impl Incoming<'_> {
             self.samples.pieces.push_back(Piece { first, values: values.collect() });
         }
         self.samples.sent = self.samples.sent.max(end);
+        true
     }
 
     /// What is delivered, given what the device says it has sent. `None` if that
