@@ -27,6 +27,10 @@ pub(crate) struct Cli {
     /// Say nothing but errors.
     #[arg(short, long, global = true)]
     pub(crate) quiet: bool,
+    /// Writes down everything that passes over the link to a bench: bytes, and what
+    /// each frame says.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) trace: Option<PathBuf>,
 }
 
 /// What to do.

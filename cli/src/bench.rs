@@ -1,9 +1,13 @@
 //! Opened benches: simulated ones, and those at the other end of a link.
 
+use std::fs::File;
+use std::io::LineWriter;
 use std::path::Path;
+use std::sync::OnceLock;
 
 use disc_hal::hal::Rig;
 use disc_hal::media::Medium;
+use disc_hal::wire::wrappers::Traced;
 use disc_hal::wire::{self, OpenOptions, Pipe, Remote};
 use disc_hal_serial::{OpenBenchError, SerialPipe};
 use disc_hal_sim::{SimRig, Written};
@@ -11,6 +15,7 @@ use disc_hal_sim::{SimRig, Written};
 use crate::args::Target;
 use crate::disc;
 use crate::exit::{Code, Failure};
+use crate::output;
 use crate::progress::Voice;
 use crate::selector::Port;
 
@@ -132,7 +137,25 @@ pub(crate) fn no_driver(text: &str) -> Failure {
         .next("`disc-hal benches` lists the benches that can be used")
 }
 
+/// Where what passes over links is written down: one file for the whole run.
+static TRACE: OnceLock<File> = OnceLock::new();
+
+/// Writes down what passes over every link that is opened from now on.
+pub(crate) fn trace(path: &Path) -> Result<(), Failure> {
+    let file = File::create(path).map_err(|e| {
+        let what = format!("can't write the trace {}: {}", path.display(), output::reason(&e));
+        Failure::new(Code::Data, what).because(e).next("give another path with --trace")
+    })?;
+    // Called once, by the command line.
+    let _ = TRACE.set(file);
+    Ok(())
+}
+
 /// The pipe to the bench at a port: the one place where a link begins.
 fn pipe(port: &Port) -> Result<Box<dyn Pipe>, Failure> {
-    Ok(Box::new(SerialPipe::open(&port.path, port.baud).map_err(OpenBenchError::from)?))
+    let pipe = SerialPipe::open(&port.path, port.baud).map_err(OpenBenchError::from)?;
+    Ok(match TRACE.get() {
+        Some(file) => Box::new(Traced::new(pipe, LineWriter::new(file)).with_description(wire::describe)),
+        None => Box::new(pipe),
+    })
 }

@@ -117,12 +117,18 @@ fn a_bench_on_a_line_gives_what_the_simulator_gives() {
     // Reports differ in where the disc is, and in nothing else.
     let bench = Bench::start(d, &["--disc", "line.dhd"]);
     let report = |target: [&str; 2], name: &str| {
-        let args = [&["measure", "--layer", "1", "--quiet", "--report", name], &target[..]].concat();
+        let args = [&["measure", "--layer", "1", "--quiet", "--trace", "trace", "--report", name], &target[..]];
+        let args = args.concat();
         assert!(matches!(run(d, &args).status.code(), Some(0 | 1)));
         let page = fs::read_to_string(d.join(name)).unwrap();
         page.lines().map(str::to_owned).collect::<Vec<_>>()
     };
-    let (a, b) = (report(["--bench", &bench.selector], "line.html"), report(["--disc", "direct.dhd"], "direct.html"));
+    let a = report(["--bench", &bench.selector], "line.html");
+    let trace = fs::read_to_string(d.join("trace")).unwrap();
+    for said in ["> 00 ", "< 00 ", "Hello", "Welcome", "FocusEngage", "Bye"] {
+        assert!(trace.contains(said), "{said} in {}", &trace[..4000]);
+    }
+    let b = report(["--disc", "direct.dhd"], "direct.html");
     let differing: Vec<_> = a.iter().zip(&b).filter(|(a, b)| a != b).collect();
     assert!(a.len() == b.len() && differing.len() == 1, "{differing:?}");
     assert!(differing[0].0.contains("link") && differing[0].1.contains("seed"), "{differing:?}");

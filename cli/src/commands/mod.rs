@@ -15,7 +15,7 @@ use disc_hal::hal::Rig;
 use disc_hal::record::Options;
 
 use crate::args::{Cli, Command, Format};
-use crate::bench::Opened;
+use crate::bench::{self, Opened};
 use crate::disc;
 use crate::exit::{Code, Failure};
 use crate::interrupt::{Interrupt, Words};
@@ -24,6 +24,9 @@ use crate::progress::{Voice, Watch};
 /// Does what the command line says.
 pub(crate) fn run(cli: Cli) -> Result<Code, Failure> {
     let voice = Voice { verbose: cli.verbose, quiet: cli.quiet };
+    if let Some(path) = &cli.trace {
+        bench::trace(path)?;
+    }
     match cli.command {
         Command::Record(args) => record::run(&args, voice),
         Command::Read(args) => read::run(&args, voice),
