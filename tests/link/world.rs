@@ -273,12 +273,14 @@ impl World {
 
     fn tick(&mut self) {
         let Settings { reset, interlock, focus, tracking, intruder, overrun, burst, .. } = self.settings;
-        let clock = self.device_clock();
+        let mut clock = self.device_clock();
         self.ghost.pass_to(clock, self.now);
         self.ghost.check();
         let hot = self.ghost.is_hot();
         if hot && self.random.chance(reset) {
             self.reset();
+            // It counts from its start.
+            clock = self.device_clock();
         }
         if self.ghost.interlock_since.is_none() {
             if hot && self.random.chance(interlock) {
