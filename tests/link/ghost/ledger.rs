@@ -8,16 +8,17 @@ use super::{End, Ghost, What};
 impl Ghost {
     // The link.
 
-    /// A host hands bytes to the link.
+    /// Somebody hands bytes to the link.
     pub fn written(&mut self, label: &Label, now: u64) {
         self.trace.note(now, "host sends", label.kind.into(), label.sequence.into());
         if label.kind == 1 {
             self.hellos.push((label.nonce, label.ends));
-        } else if self.call.open
-            && self.call.written.is_none()
-            && label.kind > 5
-            && label.session != self.intruder_session
-        {
+        }
+    }
+
+    /// The script's host does, for the call that is open.
+    pub fn asked(&mut self, label: &Label) {
+        if self.call.open && self.call.written.is_none() && label.kind > 5 {
             self.call.written = Some((self.device_clock, label.stamp));
         }
     }

@@ -59,6 +59,7 @@ impl Pipe for SimLink {
             count = w.random.between(1, count as u64 - 1) as usize;
             label.whole = false;
         }
+        w.ghost.asked(&label);
         w.put_part(&bytes[..count], label);
         let until = w.now + 1 + w.random.below(10);
         w.go(until, false);
