@@ -118,7 +118,7 @@ kinds! {
     /// `Photodetector::arm`.
     Acquire = 0x38, Set;
     /// `Photodetector::read`.
-    Samples = 0x39, Shot;
+    Samples = 0x39, Read;
     /// `Photodetector::stop`.
     Stop = 0x3A, Set;
     /// `Spindle::set_velocity`.
