@@ -439,6 +439,36 @@ fn the_statements_on_bytes_hold() {
     assert_eq!(status, Ok(Reply::Lasers { status: LaserStatus::all() }));
 }
 
+/// What the page calls malformed is; whatever else is wrong with a value gets to the part.
+#[test]
+fn what_stands_for_nothing_is_malformed() {
+    let payload = |name: &str| vectors().iter().find(|v| v.name == name).unwrap().message.payload();
+    let check = |name: &str, kind: Kind, at: usize, byte: u8, is_taken: bool| {
+        let mut changed = payload(name);
+        changed[at] = byte;
+        assert_eq!(Request::decode(kind, &changed).is_ok(), is_taken, "{name}, byte {at}: {byte:02x}");
+    };
+    // More spots than there are, an unused one that isn't zero, an address without its trigger.
+    check("begin", Kind::Begin, 0, 9, false);
+    check("begin", Kind::Begin, 10, 1, false);
+    check("begin", Kind::Begin, 73, 0, false);
+    check("begin", Kind::Begin, 73, 3, false);
+    check("begin", Kind::Begin, 78, 2, false);
+    // Bits that aren't 4 or 8, too many runs, half a byte too much.
+    check("feed-odd", Kind::Feed, 9, 5, false);
+    check("feed-odd", Kind::Feed, 11, 5, false);
+    check("feed-odd", Kind::Feed, 14, 0x13, false);
+    // For the part: no spot, a source that isn't there, a run of 0, no width, no rate.
+    let mut none = payload("begin");
+    none[0..10].fill(0);
+    assert!(Request::decode(Kind::Begin, &none).is_ok());
+    check("begin", Kind::Begin, 1, 0xFF, true);
+    check("feed-odd", Kind::Feed, 8, 0xFF, true);
+    check("feed-odd", Kind::Feed, 14, 0, true);
+    check("set-power", Kind::SetPower, 0, 0xFF, true);
+    assert!(PAGE.contains("(in *spots*, *bits*, *count*,"));
+}
+
 /// Every link within the page leads somewhere.
 #[test]
 fn the_links_lead_to_headings() {

@@ -46,7 +46,7 @@ pub struct ChannelSpec {
 pub struct DetectorSpec {
     /// The channels, by index.
     pub channels: Few<ChannelSpec, 16>,
-    /// Samples (over all channels) that fit on the bench before some are lost.
+    /// Samples (over all channels) that fit on the bench before the oldest are lost.
     pub buffer: u64,
 }
 
@@ -113,11 +113,11 @@ pub trait Photodetector {
     /// Channels, scales and buffer.
     fn spec(&self) -> &DetectorSpec;
 
-    /// Arms an acquisition, ending the one before.
+    /// Arms an acquisition, ending the one before: what is unread of it is thrown away.
     ///
     /// # Errors
-    /// `OutOfRange` for a rate or a channel that the spec hasn't,
-    /// `InvalidArgument` for an empty one.
+    /// `InvalidArgument` for no channels, a rate or a length of 0, `OutOfRange` for a
+    /// rate or a channel that the spec hasn't; the one before goes on then.
     fn arm(&mut self, acquisition: &Acquisition) -> Result<()>;
 
     /// Takes what has been digitised so far, at most the size of `samples`; a
@@ -127,6 +127,6 @@ pub trait Photodetector {
     /// `WrongState` when nothing is armed or all has been read.
     fn read(&mut self, samples: &mut [i16]) -> Result<Chunk>;
 
-    /// Ends the acquisition. Always allowed.
+    /// Ends the acquisition; what is unread is thrown away. Always allowed.
     fn stop(&mut self) -> Result<()>;
 }

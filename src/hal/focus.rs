@@ -100,10 +100,11 @@ pub trait FocusServo {
     ///
     /// # Errors
     /// `OutOfRange` for a capture beyond the travel or the speed,
-    /// `InvalidArgument` for one that can't find anything.
+    /// `InvalidArgument` for one that can't find anything: a threshold that isn't
+    /// positive, or a start that is the end.
     fn engage(&mut self, source: Source, capture: &FocusCapture) -> Result<()>;
 
-    /// Opens the loop; the lens goes to rest. Always allowed.
+    /// Opens the loop, and that of tracking with it; the lens goes to rest. Always allowed.
     fn release(&mut self) -> Result<()>;
 
     /// Sets the focus offset of the closed loop and returns what was applied.
@@ -114,10 +115,10 @@ pub trait FocusServo {
 
     /// Jumps so many layers away from the incident side (negative: towards it):
     /// kick, brake, close at the next layer. Which layer was reached is for the
-    /// caller to confirm.
+    /// caller to confirm. Tracking is released.
     ///
     /// # Errors
-    /// `WrongState` when not locked, `NotSupported` beyond `jump_max`.
+    /// `WrongState` when not locked, `NotSupported` for 0 and beyond `jump_max`.
     fn jump(&mut self, layers: i8) -> Result<()>;
 
     /// State and position.

@@ -51,7 +51,7 @@ pub struct LaserArraySpec {
     pub sources: Few<SourceSpec, 8>,
     /// The greatest sum of all sources' powers.
     pub total_max: Microwatts,
-    /// Run lengths that the bench buffers for each source of a shot.
+    /// Run lengths that the bench buffers for each source of each shot.
     pub buffer_runs: u32,
     /// Shots that can be begun at a time (2 or more for writing without gaps).
     pub queue: u8,
@@ -131,8 +131,8 @@ pub trait LaserArray {
     /// holds for shots begun later.
     ///
     /// # Errors
-    /// `OutOfRange` if a power is beyond the source's `write_max`,
-    /// `InvalidArgument` for times that make no pulse train.
+    /// `OutOfRange` if `peak` is beyond the source's `write_max`, or `bias` beyond its
+    /// `read_max`; `InvalidArgument` for a `peak` not above `bias`, or a `top` of 0.
     fn load(&mut self, source: Source, strategy: &WriteStrategy) -> Result<()>;
 
     /// Announces a shot. Nothing is emitted.
@@ -151,17 +151,20 @@ pub trait LaserArray {
     /// fed before are longer than the plan. Nothing is taken then.
     fn feed(&mut self, shot: ShotId, source: Source, runs: &[u8]) -> Result<usize>;
 
-    /// Arms a shot that has been fed, checking interlocks, servos and limits.
+    /// Arms a shot that has been fed, checking interlocks, servos and limits. Each shot
+    /// of the queue can have a token of its own.
     ///
     /// # Errors
     /// `Interlock`, `Tripped`, `FocusLost`, `TrackingLost`, or `WrongState` when
     /// nothing has been fed or the shot has been fired.
     fn arm(&mut self, shot: ShotId) -> Result<ArmToken>;
 
-    /// Fires: the shot starts at its trigger. Doesn't wait.
+    /// Fires: the shot starts at its trigger. Doesn't wait. A trigger that comes while
+    /// the shot ahead still writes counts if this one starts no earlier than that ends.
     ///
     /// # Errors
-    /// `StaleToken` for a token that is used, expired, or of another plan.
+    /// `StaleToken` for a token that is used, void, or of another plan; the right one
+    /// stays good.
     fn fire(&mut self, token: ArmToken) -> Result<()>;
 
     /// How a shot stands. [`Outcome::Unknown`] for a shot that the bench has

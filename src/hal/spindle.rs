@@ -22,7 +22,7 @@ bitflags::bitflags! {
     pub struct SpindleFlags: u8 {
         /// The disc turns.
         const SPINNING = 1 << 0;
-        /// The speed is what was asked for.
+        /// The speed is what was asked for; never at 0.
         const AT_SPEED = 1 << 1;
         /// The sled moves.
         const SLED_MOVING = 1 << 2;
@@ -52,10 +52,11 @@ pub trait Spindle {
     /// held. Starts; poll `status` for `AT_SPEED`.
     ///
     /// # Errors
-    /// `OutOfRange` beyond a limit; the speed stays as it was.
+    /// `OutOfRange` beyond a limit, `WrongState` while a shot writes; the speed stays as
+    /// it was.
     fn set_velocity(&mut self, velocity: MicrometresPerSecond) -> Result<MicrometresPerSecond>;
 
-    /// Moves the sled. Starts; poll `status` until `SLED_MOVING` is gone.
+    /// Moves the sled, to a new target if it is moving. Starts; poll `status` until `SLED_MOVING` is gone.
     ///
     /// # Errors
     /// `WrongState` while tracking is closed (use its `seek`), `OutOfRange` beyond

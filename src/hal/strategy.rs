@@ -39,7 +39,8 @@ impl RunClass {
 /// -1T, so that one table serves all marks. A spot is as large as a 3T mark, so
 /// pulses begin about 1T after a mark and end about 1T before its end: `lead` is
 /// near +32 and `trail` near -32. Between and outside pulses the source emits
-/// `bias`. (`Ttop`, `Tmp`, `Tlp`, `dTtop`, `dTle`, `Pp`, `Pb` of DVD recorders.)
+/// `bias`. A pulse that would begin before the end of the one before it begins there.
+/// (`Ttop`, `Tmp`, `Tlp`, `dTtop`, `dTle`, `Pp`, `Pb` of DVD recorders.)
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "std", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 pub struct WriteStrategy {

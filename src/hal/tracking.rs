@@ -111,7 +111,8 @@ pub trait TrackingServo {
     fn jump(&mut self, tracks: i32) -> Result<()>;
 
     /// Goes to a track shortly before `address` on the layer in focus, by sled
-    /// and jumps, and closes again.
+    /// and jumps, and closes again: a quarter of a turn before it or more. Locked, the
+    /// spot follows the spiral, and never jumps back by itself.
     ///
     /// # Errors
     /// `WrongState` when not locked; `NoAddress` for one the layer can't have.
