@@ -3,8 +3,8 @@
 mod support;
 
 use disc_hal::hal::{
-    AbortCause, Acquisition, Address, Channels, ErrorKind, Hertz, LaserStatus, Microwatts, Nanojoules, Outcome, Rig,
-    ShotClock, ShotId, ShotPlan, Source, Trigger,
+    AbortCause, Acquisition, Address, Channels, ErrorKind, Hertz, LaserStatus, Microwatts, Nanojoules, Outcome,
+    Picoseconds, Rig, ShotClock, ShotId, ShotPlan, Source, Trigger,
 };
 use disc_hal::media::Medium;
 use disc_hal::record::{Job, Options, Session, Silent, record};
@@ -59,6 +59,29 @@ fn a_shot_happens_once_and_ends_by_itself() {
         assert_eq!(bench.lasers.feed(shot, LASER, &[3]).unwrap_err().kind, ErrorKind::WrongState);
         assert_eq!(bench.lasers.arm(shot).unwrap_err().kind, ErrorKind::WrongState);
     });
+}
+
+#[test]
+fn a_delay_counts_from_the_trigger_whatever_that_is() {
+    for trigger in [Trigger::Now, Trigger::Index] {
+        ready(|session| {
+            let bench = session.bench();
+            let mut plan = ShotPlan { trigger, ..plan(LENGTH) };
+            plan.spots[0].delay = Picoseconds(1_000_000_000);
+            let shot = bench.lasers.begin(&plan).unwrap();
+            bench.lasers.feed(shot, LASER, &vec![5; RUNS]).unwrap();
+            let token = bench.lasers.arm(shot).unwrap();
+            bench.lasers.fire(token).unwrap();
+            if trigger == Trigger::Now {
+                bench.delay.delay_us(900);
+                assert_eq!(bench.lasers.outcome(shot), Ok(Outcome::Pending));
+                bench.delay.delay_us(200);
+                assert!(matches!(bench.lasers.outcome(shot), Ok(Outcome::Running { at }) if at < 5_000));
+            }
+            bench.delay.delay_ms(50);
+            assert_eq!(bench.lasers.outcome(shot), Ok(Outcome::Done), "{trigger:?}");
+        });
+    }
 }
 
 #[test]

@@ -35,6 +35,9 @@ pub struct DeviceConfig {
     pub samples: u16,
 }
 
+/// Channels that a digitiser may have.
+const CHANNELS: usize = 16;
+
 /// The device's time: microseconds since its start, never backwards.
 pub type Now<'c> = &'c mut dyn FnMut() -> u64;
 
@@ -73,7 +76,8 @@ impl<const SAMPLES: usize, const ROOM: usize> Device<SAMPLES, ROOM> {
     /// A device that has just started. Everything has to be off.
     pub fn new(config: DeviceConfig) -> Self {
         let most = Output::<SAMPLES, ROOM>::samples_max();
-        let samples = usize::from(config.samples).clamp(1, most);
+        // One of each channel has to fit.
+        let samples = usize::from(config.samples).clamp(CHANNELS, most);
         let body = Body {
             config: DeviceConfig { samples: u16::try_from(samples).unwrap_or(u16::MAX), ..config },
             state: State::new(config.boot),
@@ -254,9 +258,6 @@ impl<const SAMPLES: usize, const ROOM: usize> Body<SAMPLES, ROOM> {
         let class = kind.map_or(Class::Shot, Kind::class);
         let (session, sequence, stamp) = (header.session, header.sequence, header.stamp);
         let refuse = |why| Reply::Refused { to: header.kind, why };
-        if header.version != VERSION && kind.is_none_or(|kind| kind.number() > Kind::Spec.number()) {
-            return self.output.beside(session, sequence, &refuse(Refusal::Version));
-        }
         let at = now();
         match self.ask(Event::Request { session, sequence, stamp, class }, bench, at) {
             Verdict::Execute => {}
@@ -274,6 +275,9 @@ impl<const SAMPLES: usize, const ROOM: usize> Body<SAMPLES, ROOM> {
         let Some(kind) = kind else {
             return self.output.keep(session, sequence, &refuse(Refusal::Unsupported));
         };
+        if header.version != VERSION && kind.number() > Kind::Spec.number() {
+            return self.output.keep(session, sequence, &refuse(Refusal::Version));
+        }
         let Ok(request) = Request::decode(kind, frame.payload) else {
             return self.output.keep(session, sequence, &refuse(Refusal::Malformed));
         };

@@ -63,7 +63,7 @@ pub(super) struct Output<const SAMPLES: usize, const ROOM: usize> {
 
 impl<const SAMPLES: usize, const ROOM: usize> Output<SAMPLES, ROOM> {
     pub(super) const fn new() -> Self {
-        const { assert!(SAMPLES > 0 && ROOM >= 256) };
+        const { assert!(SAMPLES >= super::CHANNELS && ROOM >= 256) };
         Self {
             frame: [0; ROOM],
             from: 0,

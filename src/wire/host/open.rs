@@ -165,6 +165,9 @@ impl Specs {
         check(samples > 0 && usize::from(samples) <= SAMPLES_PER_FRAME, || {
             std::format!("{samples} samples in a frame, of which 1 to {SAMPLES_PER_FRAME} are possible")
         })?;
+        check(usize::from(samples) >= self.detector.channels.len(), || {
+            std::format!("{samples} samples in a frame, of {} channels", self.detector.channels.len())
+        })?;
         let l = &self.lasers;
         check(!l.sources.is_empty(), || "a laser array without sources".into())?;
         check(l.queue > 0 && l.buffer_runs > 0, || {

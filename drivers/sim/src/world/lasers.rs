@@ -75,6 +75,8 @@ pub(crate) struct Shot {
     pub(crate) before: [u8; 2],
     /// Place of the shot's start, in channel bits on the layer, once it has begun.
     pub(crate) origin: f64,
+    /// Where it will begin, in the same, once its trigger has come.
+    pub(crate) start: Option<f64>,
 }
 
 impl Shot {
@@ -207,6 +209,7 @@ impl Lasers {
             mark: false,
             before: [0, 0],
             origin: 0.0,
+            start: None,
         });
         Ok(id)
     }

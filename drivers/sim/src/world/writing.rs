@@ -100,16 +100,18 @@ impl World {
         for _ in 0..4 {
             let Some(shot) = self.lasers.active() else { return };
             if shot.phase == Phase::Waiting {
-                let start = match shot.plan.trigger {
-                    Trigger::Now => from,
-                    Trigger::Index if self.mechanics.index => from,
-                    Trigger::Address(address) => Spiral::start_of(address),
-                    _ => return,
+                let trigger = match shot.plan.trigger {
+                    Trigger::Now => Some(from),
+                    Trigger::Index => self.mechanics.index.then_some(from),
+                    Trigger::Address(address) => Some(Spiral::start_of(address)),
+                    _ => None,
                 };
                 // Its spot may begin later than the trigger: a shot that follows another
                 // one leaves it the end of its last mark. The clock counts whole channel bits.
                 let delay = shot.plan.spots.first().map_or(0.0, |s| s.delay.0 as f64 * 1e-12);
-                let start = start + (delay * f64::from(shot.plan.clock.nominal().0)).round();
+                let delay = (delay * f64::from(shot.plan.clock.nominal().0)).round();
+                shot.start = shot.start.or(trigger.map(|place| place + delay));
+                let Some(start) = shot.start else { return };
                 if !(from..=self.spot.bits).contains(&start) {
                     return;
                 }
