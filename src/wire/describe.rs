@@ -3,8 +3,9 @@
 use core::fmt::{self, Display, Write};
 
 use super::frame::{Frame, VERSION, parse};
+use super::kind::Kind;
 use super::reply::{BUSY, REFUSED, REPLY, Refusal, Reply, SAMPLES};
-use super::request::{Kind, Request, Runs, WHOLE};
+use super::request::{Request, Runs, WHOLE};
 use super::spec::Record;
 use crate::hal::{Outcome, Part, ShotClock, ShotId, ShotPlan, Trigger, WriteStrategy};
 

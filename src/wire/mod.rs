@@ -9,6 +9,7 @@ pub mod device;
 mod frame;
 #[cfg(feature = "std")]
 pub mod host;
+mod kind;
 #[cfg(feature = "std")]
 mod loopback;
 #[cfg(feature = "std")]
@@ -31,10 +32,11 @@ pub use frame::{
 };
 #[cfg(feature = "std")]
 pub use host::{OpenError, OpenOptions, Remote};
+pub use kind::{Class, Kind};
 #[cfg(feature = "std")]
 pub use loopback::Loopback;
 #[cfg(feature = "std")]
 pub use pipe::{Bypass, Clock, Pipe, PipeError};
 pub use reply::{Abilities, BUSY, REFUSED, REPLY, Refusal, Reply, SAMPLES, Welcome};
-pub use request::{Class, Kind, MAGIC, RUNS_PER_FRAME, Request, Runs, WHOLE};
+pub use request::{MAGIC, RUNS_PER_FRAME, Request, Runs, WHOLE};
 pub use spec::{RECORD, Record};

@@ -3,7 +3,8 @@
 use core::fmt;
 
 use super::codec::{Malformed, Reader, Writer};
-use super::request::{Kind, MAGIC, part};
+use super::kind::Kind;
+use super::request::{MAGIC, part};
 use super::spec::{Record, record};
 use crate::hal::{
     AbortCause, Address, ArmToken, Chunk, ElectrodeReading, Error, ErrorKind, FocusFlags, FocusStatus, Identity,

@@ -1,7 +1,8 @@
 //! Carrying out requests: the core is asked first, then the part.
 
+use super::super::kind::Kind;
 use super::super::reply::Reply;
-use super::super::request::{Kind, RUNS_PER_FRAME, Request, Runs, WHOLE};
+use super::super::request::{RUNS_PER_FRAME, Request, Runs, WHOLE};
 use super::super::spec::Record;
 use super::{Body, Now, open_servo};
 use crate::hal::{

@@ -10,8 +10,9 @@ mod output;
 mod shots;
 
 use super::frame::{CONTROL_MAX, Decoder, Frame, VERSION, encoded_max};
+use super::kind::{Class, Kind};
 use super::reply::{Abilities, REPLY, Refusal, Reply, Welcome};
-use super::request::{Class, Kind, Request};
+use super::request::Request;
 use crate::hal::{Bench, Error, ErrorKind, FocusFlags, Identity, Name, Part, SpindleFlags, TrackingFlags};
 use crate::safety::rules::{Rule, holds};
 use crate::safety::{self, Config, Effects, Event, Inputs, Limits, State, Verdict};

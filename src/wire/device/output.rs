@@ -2,8 +2,8 @@
 
 use super::super::codec::Writer;
 use super::super::frame::{HEADER, Header, OVERHEAD, VERSION, build};
+use super::super::kind::Kind;
 use super::super::reply::{Refusal, Reply, SAMPLES as SAMPLES_KIND};
-use super::super::request::Kind;
 use super::DeviceConfig;
 use crate::hal::{Bench, Channels, Chunk};
 

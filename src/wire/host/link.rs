@@ -8,9 +8,10 @@ use std::sync::Arc;
 use std::vec::Vec;
 
 use super::super::frame::{CONTROL_MAX, Decoder, Frame, Header, SAMPLES_MAX, VERSION, buffer_for, build, encoded_max};
+use super::super::kind::{Class, Kind};
 use super::super::pipe::{Pipe, PipeError};
 use super::super::reply::{BUSY, REFUSED, REPLY, Refusal, Reply, SAMPLES, Welcome};
-use super::super::request::{Class, Kind, Request};
+use super::super::request::Request;
 use crate::hal::{Error, ErrorKind, Name, Outputs, Part, Result, ShotId};
 use crate::safety::rules::{Rule, holds};
 
@@ -115,11 +116,8 @@ impl core::fmt::Debug for Link {
 /// Makes something of a frame, if it is one that is waited for.
 type Wanted<'w, T> = dyn FnMut(&mut LinkStats, Frame<'_>) -> Option<T> + 'w;
 
-/// What comes while a reply is waited for.
-enum Coming {
-    Samples,
-    Reply(Reply),
-}
+/// What comes while a reply is waited for: samples (`None`), or the reply.
+type Coming = Option<Reply>;
 
 /// Why no session came about.
 pub(super) enum Refused {
@@ -400,8 +398,8 @@ impl Link {
             let until = (self.now() + quiet).min(*end);
             match self.coming(sequence, kind, late, until, sink)? {
                 // Samples of a slow line take their time: the wait begins anew with each frame.
-                Some(Coming::Samples) => *end = self.now().saturating_add(self.patience),
-                Some(Coming::Reply(reply)) => return Ok(Some(reply)),
+                Some(None) => *end = self.now().saturating_add(self.patience),
+                Some(Some(reply)) => return Ok(Some(reply)),
                 None => return Ok(None),
             }
         }
@@ -427,7 +425,7 @@ impl Link {
                 let parts = samples(frame.payload).filter(|_| kind == Kind::Samples);
                 let taken = parts.is_some_and(|(first, bytes)| sink(first, bytes));
                 stats.strays += u64::from(!taken);
-                return taken.then_some(Coming::Samples);
+                return taken.then_some(None);
             }
             let of = |number: u8| number == kind.number() || (late && number == Kind::Alive.number());
             // Not an echo of the request itself.
@@ -440,7 +438,7 @@ impl Link {
                     reply => reply.is_ok(),
                 };
             stats.strays += u64::from(!fits);
-            reply.ok().filter(|_| fits).map(Coming::Reply)
+            reply.ok().filter(|_| fits).map(Some)
         })?;
         self.malformed += malformed;
         Ok(coming)
