@@ -267,15 +267,15 @@ fn index_trigger(c: &mut Context<'_>) -> Found {
     let turn = c.said_turn_us()?;
     let mut found = String::new();
     // Wherever in a turn it is armed, the next mark is whole turns after the one before.
-    for part in [0.3, 0.7] {
+    for part in [0.4, 0.6] {
         let mut marks = c.marks(part * turn)?;
         let off = |us: f64| (us / turn - (us / turn).round().max(1.0)).abs();
-        let limit = |error: f64| 0.15 + error / turn;
+        let limit = |error: f64| 0.1 + error / turn;
         if off(marks.us) >= limit(marks.error_us) {
             // Once more: what the calls took is an estimate.
             marks = c.marks(part * turn)?;
         }
-        if marks.error_us > 0.12 * turn {
+        if marks.error_us > 0.28 * turn {
             return skip(format!(
                 "calls take too long to say where in a turn of {:.1} ms an acquisition began: times are known to {:.1} ms",
                 turn * 1e-3,

@@ -157,7 +157,9 @@ fn sweep_speed(c: &mut Context<'_>) -> Found {
     let way = (second - first) * 1e-3;
     let found = way / (0.5 * (least + most) * 1e-6);
     let speed_us = f64::from(speed.0) * 1e-6;
-    ensure((0.8 * least * speed_us..=1.25 * most * speed_us).contains(&way), || format!("{found:.0} um/s instead of {speed}"))?;
+    ensure((0.8 * least * speed_us..=1.25 * most * speed_us).contains(&way), || {
+        format!("{found:.0} um/s instead of {speed}")
+    })?;
     Ok(format!("{found:.0} um/s, asked for {speed}"))
 }
 

@@ -3,7 +3,9 @@
 use crate::conformance::context::{Context, ensure, fail, refusal, refused, skip};
 use crate::conformance::track::SECTOR;
 use crate::conformance::{Found, Needs, Verdict};
-use crate::hal::{Address, ChannelKind, ErrorKind, Nanometres, Polarity, Source, TrackingFlags, TrackingMethod, Trigger};
+use crate::hal::{
+    Address, ChannelKind, ErrorKind, Nanometres, Polarity, Source, TrackingFlags, TrackingMethod, Trigger,
+};
 use crate::media::Direction;
 
 checks! { Tracking;
