@@ -4,6 +4,7 @@ use core::fmt;
 
 use embedded_hal::delay::DelayNs;
 
+use super::clock::Pace;
 use super::{Found, Limits, Needs, Verdict};
 use crate::hal::{
     Acquisition, Bench, ChannelKind, ChannelSpec, Channels, DetectorSpec, Error, ErrorKind, FocusFlags, FocusSpec,
@@ -13,6 +14,8 @@ use crate::hal::{
 use crate::media::Medium;
 use crate::record::{FocusSurvey, RecordError, Session, Silent};
 
+/// Samples for which it is worth reading on at once.
+const ENOUGH: usize = 256;
 /// Longest that turning the disc up or down may take.
 const SPIN_MS: u32 = 30_000;
 
@@ -54,6 +57,8 @@ pub struct Context<'c> {
     pub(super) loaded: bool,
     survey: Option<FocusSurvey>,
     elapsed_ns: u64,
+    /// What calls take, once it has been looked at.
+    pub(super) pace: Option<Pace>,
     /// Why there is no light any more.
     pub(super) condemned: Option<String>,
     /// Sectors of the test area from which on all have been given out.
@@ -136,6 +141,7 @@ impl<'c> Context<'c> {
             loaded: false,
             survey: None,
             elapsed_ns: 0,
+            pace: None,
             condemned: None,
             given: None,
             used: None,
@@ -147,7 +153,7 @@ impl<'c> Context<'c> {
         self.rig.bench()
     }
 
-    /// Time that has been waited, in nanoseconds.
+    /// Time that has been waited, in nanoseconds: at least so much has passed.
     pub(super) fn elapsed_ns(&self) -> u64 {
         self.elapsed_ns
     }
@@ -285,6 +291,11 @@ impl<'c> Context<'c> {
         Ok(trip?)
     }
 
+    /// Whether the lease has run out.
+    pub(super) fn lease_ran_out(&mut self) -> bool {
+        self.bench().lasers.status().is_ok_and(|status| status.contains(LaserStatus::TRIP_LEASE))
+    }
+
     /// At the end of a run: as [`rest`](Self::rest), and the disc stops.
     pub(super) fn park(&mut self) {
         let work = core::panic::AssertUnwindSafe(|| {
@@ -381,7 +392,8 @@ impl<'c> Context<'c> {
                 ensure(chunk.gap == 0, || format!("{} samples were lost", chunk.gap))?;
                 ensure(chunk.length * width <= buffer.len(), || format!("a chunk of {} samples", chunk.length))?;
                 raw.extend_from_slice(&buffer[..chunk.length * width]);
-                if chunk.last || chunk.length == 0 {
+                // On a fast link no read is ever empty.
+                if chunk.last || chunk.length < ENOUGH {
                     return Ok(chunk.last.then_some(()));
                 }
             }

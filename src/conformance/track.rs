@@ -10,8 +10,11 @@ use crate::hal::{
 /// Channel bits of a sector.
 pub(super) const SECTOR: u64 = 38_688;
 
-/// Length of the usual shot: four sectors, 6 ms at 1x.
+/// Length of the usual shot on an instant bench: four sectors, 6 ms at 1x.
 pub(super) const LENGTH: u64 = 4 * SECTOR;
+
+/// Longest shot that slow calls are given, in sectors.
+const MOST_SECTORS: u32 = 48;
 
 /// Run length of the usual shot, well resolved by every lens.
 pub(super) const RUN: u8 = 8;
@@ -125,6 +128,18 @@ impl Context<'_> {
         ShotPlan::single(self.source, trigger, ShotClock::Groove(clock), length, energy)
     }
 
+    /// Sectors of the usual shot: as long as it takes to be met while it writes.
+    pub(super) fn sectors(&self) -> u32 {
+        let room = u64::from(self.specs.lasers.buffer_runs) * u64::from(RUN) / SECTOR;
+        let most = room.clamp(4, u64::from(MOST_SECTORS)) as u32;
+        self.sectors_in(12).clamp(4, most)
+    }
+
+    /// Length of the usual shot.
+    pub(super) fn length(&self) -> u64 {
+        u64::from(self.sectors()) * SECTOR
+    }
+
     /// Begins a shot that will never be fired.
     pub(super) fn begin_any(&mut self) -> Result<ShotId, Verdict> {
         if !self.loaded {
@@ -190,6 +205,13 @@ impl Context<'_> {
         fail(format!("the seek to {} failed three times", Address(address)))
     }
 
+    /// The same so far before it that some calls can be made until it comes.
+    pub(super) fn seek_ahead(&mut self, address: u32) -> Result<(), Verdict> {
+        let first = self.medium.and_then(|m| m.layers.first()).map_or(0, |l| l.layout.test.first);
+        let ahead = address.saturating_sub(self.sectors_in(10));
+        self.seek(ahead.max(first.min(address)))
+    }
+
     /// The signal of so many channel bits from the start of a sector on.
     pub(super) fn signal(&mut self, address: u32, bits: u64) -> Result<Signal, Verdict> {
         self.signal_at(address, bits, 4.0)
@@ -205,7 +227,7 @@ impl Context<'_> {
             return skip(format!("the detector samples at {rate}, too slow for a channel clock of {clock}"));
         }
         let length = (bits as f64 * per_bit) as u64;
-        self.seek(address)?;
+        self.seek_ahead(address)?;
         let values = self.sample(&[ChannelKind::Sum], rate, length, Trigger::Address(Address(address)))?.remove(0);
         let level = mean(&values);
         Ok(Signal { values, per_bit, level })
@@ -243,7 +265,7 @@ impl Context<'_> {
         let runs = vec![RUN; (length / u64::from(RUN)) as usize];
         let shot = self.bench().lasers.begin(&plan)?;
         self.feed(shot, &runs)?;
-        self.seek(place.first)?;
+        self.seek_ahead(place.first)?;
         Ok(shot)
     }
 

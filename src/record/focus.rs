@@ -21,6 +21,9 @@ pub(super) const SERVO_RATE: Hertz = Hertz(100_000);
 const SPARE_MS: u64 = 2_000;
 /// Longest that a jump may take.
 const JUMP_MS: u64 = 1_000;
+/// Reads one after the other, and samples for which it is worth reading on.
+const READS: usize = 16;
+const ENOUGH: usize = 256;
 /// Farthest before a curve that a capture begins.
 const CAPTURE_NM: i32 = 100_000;
 
@@ -117,18 +120,15 @@ impl Session<'_> {
         let mut samples: Vec<i16> = Vec::new();
         // Where the lens was after so many samples: no clock is needed.
         let mut track: Vec<(f64, f64)> = Vec::new();
+        let mut ended = false;
         self.wait("the sweep of the lens", budget_ms, 1_000, |s| {
+            // The place lies between two reads, for calls take time.
+            ended = ended || s.drain(&mut buffer, width, &mut samples)?;
+            let before = samples.len() / width;
             let status = s.bench.focus.status()?;
-            loop {
-                let chunk = s.bench.detector.read(&mut buffer)?;
-                // What was lost stays as dark samples; a curve in it fails the count.
-                samples.resize(samples.len() + chunk.gap as usize * width, 0);
-                samples.extend_from_slice(buffer.get(..chunk.length * width).unwrap_or(&buffer));
-                if chunk.length == 0 || chunk.last {
-                    break;
-                }
-            }
-            track.push(((samples.len() / width) as f64, f64::from(status.position.0)));
+            ended = ended || s.drain(&mut buffer, width, &mut samples)?;
+            let after = samples.len() / width;
+            track.push((0.5 * (before + after) as f64, f64::from(status.position.0)));
             Ok((!status.flags.contains(FocusFlags::MOVING)).then_some(()))
         })?;
         self.bench.detector.stop()?;
@@ -141,6 +141,24 @@ impl Session<'_> {
         let mirror = f64::from(servo.places[1].1.reference) * f64::from(self.read_power.0) * 1e-3;
         let sweep = Sweep { positions, focus_error: cut(channel(0)), sum: cut(channel(1)) };
         Ok(sweep.survey(mirror))
+    }
+
+    /// Takes the samples that there are; whether these were the last ones. On a
+    /// fast link no read is ever empty: what brings little is the end.
+    fn drain(&mut self, buffer: &mut [i16], width: usize, samples: &mut Vec<i16>) -> Result<bool, Problem> {
+        for _ in 0..READS {
+            let chunk = self.bench.detector.read(buffer)?;
+            // What was lost stays as dark samples; a curve in it fails the count.
+            samples.resize(samples.len() + chunk.gap as usize * width, 0);
+            samples.extend_from_slice(buffer.get(..chunk.length * width).unwrap_or(buffer));
+            if chunk.last {
+                return Ok(true);
+            }
+            if chunk.length < ENOUGH {
+                break;
+            }
+        }
+        Ok(false)
     }
 
     /// Closes the loop on a layer: the first attempts begin just before its

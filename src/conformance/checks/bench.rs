@@ -139,23 +139,19 @@ fn spindle_agrees(c: &mut Context<'_>) -> Found {
 
 fn delay_passes_time(c: &mut Context<'_>) -> Found {
     let kinds = [ChannelKind::Sum];
-    let rate = c.rate(&kinds)?;
-    let expected = u64::from(rate.0) / 50;
-    let plan = c.acquisition(&kinds, rate, 100 * expected, Trigger::Now)?;
+    let rate = c.rate(&kinds)?.min(crate::hal::Hertz(100_000));
+    let expected = u64::from(rate.0) / 5;
+    let plan = c.acquisition(&kinds, rate, 1 << 40, Trigger::Now)?;
     c.bench().detector.arm(&plan)?;
-    c.wait_ms(20);
-    let mut buffer = vec![0i16; 4_096];
-    let mut samples = 0;
+    // In one delay: what calls take besides is no merit of it.
+    c.wait_us(200_000);
+    let mut buffer = vec![0i16; 2 * expected as usize];
     // What is converted while we fetch doesn't matter: it is a lower bound.
-    for _ in 0..10_000 {
-        let chunk = c.bench().detector.read(&mut buffer)?;
-        samples += chunk.length as u64 + chunk.gap;
-        if chunk.length == 0 {
-            break;
-        }
-    }
-    ensure(samples * 100 >= expected * 98, || format!("in 20 ms {samples} samples came at {rate}"))?;
-    Ok(format!("{samples} samples in 20 ms at {rate}"))
+    let chunk = c.bench().detector.read(&mut buffer)?;
+    let samples = chunk.length as u64 + chunk.gap;
+    // A block may still be on the bench.
+    ensure(samples * 100 >= expected * 90, || format!("in 200 ms {samples} samples came at {rate}"))?;
+    Ok(format!("{samples} samples in 200 ms at {rate}"))
 }
 
 /// A refused call of every part.

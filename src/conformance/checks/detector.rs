@@ -210,34 +210,26 @@ fn samples_are_new(c: &mut Context<'_>) -> Found {
 }
 
 fn rate_is_kept(c: &mut Context<'_>) -> Found {
-    let plan = plan(c, u64::MAX >> 16)?;
+    const MS: u32 = 500;
+    let mut plan = plan(c, u64::MAX >> 16)?;
+    plan.rate = plan.rate.min(Hertz(100_000));
     c.bench().detector.arm(&plan)?;
-    let mut buffer = vec![0i16; 1 << 14];
-    let mut drain = |c: &mut Context<'_>| -> Result<u64, Verdict> {
-        let mut count = 0;
-        for _ in 0..1_000 {
-            let chunk = c.bench().detector.read(&mut buffer)?;
-            count += chunk.length as u64 + chunk.gap;
-            if chunk.length < buffer.len() {
-                break;
-            }
-        }
-        Ok(count)
-    };
-    // The first pieces may take longer than they should on a slow link.
-    c.wait_ms(1);
-    drain(c)?;
+    let mut buffer = vec![0i16; 1 << 16];
     let mut count = 0;
-    for _ in 0..50 {
-        c.wait_ms(1);
-        count += drain(c)?;
+    for part in 0..=5 {
+        if part > 0 {
+            c.wait_ms(MS / 5);
+        }
+        let chunk = c.bench().detector.read(&mut buffer)?;
+        // The first pieces may take longer than they should on a slow link.
+        count += if part > 0 { chunk.length as u64 + chunk.gap } else { 0 };
     }
-    let expected = u64::from(plan.rate.0) / 20;
+    let expected = u64::from(plan.rate.0) * u64::from(MS) / 1_000;
     let ratio = count as f64 / expected as f64;
-    // On a link the calls take time as well; slower than asked for is never right.
-    ensure(ratio > 0.98, || format!("{count} samples in 50 ms instead of {expected}"))?;
-    ensure(ratio < 3.0, || format!("{count} samples in 50 ms instead of {expected}"))?;
-    Ok(format!("{count} samples in 50 ms of waiting"))
+    // Calls and delays may take longer than is asked for; slower is never right,
+    // save for a block that is still on the bench.
+    ensure(ratio > 0.96 && ratio < 4.0, || format!("{count} samples in {MS} ms of waiting instead of {expected}"))?;
+    Ok(format!("{count} samples in {MS} ms of waiting"))
 }
 
 fn stop_ends(c: &mut Context<'_>) -> Found {
@@ -270,31 +262,36 @@ fn gap_is_reported(c: &mut Context<'_>) -> Found {
     Ok(format!("{} samples lost and counted", chunk.gap))
 }
 
-/// Time from arming to the index mark, in microseconds of waiting.
-pub(super) fn until_index(c: &mut Context<'_>, budget_ms: u32) -> Result<u64, Verdict> {
-    let index = Acquisition { trigger: Trigger::Index, ..plan(c, 1 << 40)? };
-    c.bench().detector.arm(&index)?;
-    let before = c.elapsed_ns();
-    let found = c.until(budget_ms, 20, |c| {
-        let chunk = c.bench().detector.read(&mut [0; 64])?;
-        Ok((chunk.length > 0).then_some(()))
-    })?;
-    ensure(found.is_some(), || format!("no index mark came within {budget_ms} ms"))?;
-    Ok((c.elapsed_ns() - before) / 1_000)
-}
-
 fn index_trigger(c: &mut Context<'_>) -> Found {
     c.spin()?;
-    until_index(c, 2_000)?;
-    let turn = until_index(c, 2_000)?;
-    // Half a turn later half a turn is left.
-    c.wait_us((turn / 2) as u32);
-    let rest = until_index(c, 2_000)?;
-    let part = rest as f64 / turn as f64;
-    ensure((0.4..0.6).contains(&part), || {
-        format!("a turn takes {turn} us, and half a turn after its start the next mark came {rest} us later")
-    })?;
-    Ok(format!("a turn of {:.2} ms", turn as f64 * 1e-3))
+    let turn = c.said_turn_us()?;
+    let mut found = String::new();
+    // Wherever in a turn it is armed, the next mark is whole turns after the one before.
+    for part in [0.4, 0.6] {
+        let mut marks = c.marks(part * turn)?;
+        let off = |us: f64| (us / turn - (us / turn).round().max(1.0)).abs();
+        let limit = |error: f64| 0.1 + error / turn;
+        if off(marks.us) >= limit(marks.error_us) {
+            // Once more: what the calls took is an estimate.
+            marks = c.marks(part * turn)?;
+        }
+        if marks.error_us > 0.28 * turn {
+            return skip(format!(
+                "calls take too long to say where in a turn of {:.1} ms an acquisition began: times are known to {:.1} ms",
+                turn * 1e-3,
+                marks.error_us * 1e-3
+            ));
+        }
+        ensure(off(marks.us) < limit(marks.error_us), || {
+            format!(
+                "armed {part} turns after an index mark it began {:.2} turns after it, and a turn takes {:.2} ms",
+                marks.us / turn,
+                turn * 1e-3
+            )
+        })?;
+        found = format!("{:.2} turns from mark to mark", marks.us / turn);
+    }
+    Ok(found)
 }
 
 fn channels_rise(c: &mut Context<'_>) -> Found {
@@ -333,29 +330,47 @@ fn address_trigger(c: &mut Context<'_>) -> Found {
     c.on_layer(0)?;
     let Some(layer) = c.medium.and_then(|m| m.layers.first()) else { return skip("no medium was named") };
     let target = layer.layout.test.first + 256;
-    c.seek(target)?;
+    c.pace();
+    c.seek_ahead(target)?;
     let kinds = [ChannelKind::Sum];
-    let rate = c.rate(&kinds)?;
+    let rate = c.rate(&kinds)?.min(Hertz(200_000));
     let trigger = Trigger::Address(crate::hal::Address(target));
     let plan = c.acquisition(&kinds, rate, 1 << 30, trigger)?;
     c.bench().detector.arm(&plan)?;
-    let sector_us = crate::conformance::track::SECTOR * 1_000_000 / u64::from(c.clock().0);
-    // In the middle of the sector its address is the last one that was read.
-    let half = sector_us * u64::from(rate.0) / 2_000_000;
-    let mut seen = 0;
-    let mut buffer = vec![0i16; 4_096];
-    let address = c.until(2_000, 20, |c| {
+    let sector = crate::conformance::track::SECTOR as f64 * f64::from(rate.0) / f64::from(c.clock().0);
+    // What may be on the bench and not yet handed over.
+    let block = c.known_pace().grain_us * 1e-6 * f64::from(rate.0);
+    let block = if c.known_pace().is_instant() { 0.0 } else { block };
+    let mut buffer = vec![0i16; 1 << 16];
+    let mut seen = 0.0;
+    let name = crate::hal::Address(target);
+    // Where the spot is between two reads, by samples, and by the address read there.
+    let mut closest = f64::MAX;
+    for round in 0..8 {
+        let goal = (f64::from(round) + 0.5) * sector;
+        let came = c.until(2_000, 20, |c| {
+            let chunk = c.bench().detector.read(&mut buffer)?;
+            seen += chunk.length as f64 + chunk.gap as f64;
+            Ok((seen >= goal).then_some(()))
+        })?;
+        ensure(came.is_some(), || format!("{name} never came"))?;
+        let least = seen;
+        let found = c.bench().tracking.address()?;
         let chunk = c.bench().detector.read(&mut buffer)?;
-        seen += chunk.length as u64;
-        if seen < half {
-            return Ok(None);
-        }
-        Ok(Some(c.bench().tracking.address()?))
-    })?;
-    match address {
-        Some(Some(found)) if (target - 1..=target).contains(&found.0) => Ok(format!("{found} in the middle of it")),
-        Some(Some(found)) => fail(format!("samples of {} came while {found} was read", crate::hal::Address(target))),
-        Some(None) => fail("no address could be read at the trigger"),
-        None => fail("the address never came"),
+        seen += chunk.length as f64 + chunk.gap as f64;
+        let most = seen + block;
+        let Some(found) = found else { return fail("no address could be read at the trigger") };
+        // The address that was read last may be that of the sector before.
+        let first = f64::from(target) + (least / sector).floor() - 1.0;
+        let last = f64::from(target) + (most / sector).floor();
+        closest = (last - first).min(closest);
+        ensure((first..=last).contains(&f64::from(found.0)), || {
+            format!(
+                "{found} was read from {:.1} to {:.1} sectors after the start of {name}",
+                least / sector,
+                most / sector
+            )
+        })?;
     }
+    Ok(format!("the servo's addresses are the samples', to {closest:.0} sectors"))
 }

@@ -1,7 +1,7 @@
 //! Shots that end early: dark, at a stated place, with a cause.
 
 use crate::conformance::context::{Context, ensure, fail, refused};
-use crate::conformance::track::{LENGTH, Place, RUN, SECTOR};
+use crate::conformance::track::{Place, RUN, SECTOR};
 use crate::conformance::{Found, Needs, Verdict};
 use crate::hal::{
     AbortCause, Address, ChannelKind, ErrorKind, LaserStatus, Microwatts, Nanojoules, Outcome, Outputs, ShotId, Trigger,
@@ -41,9 +41,9 @@ checks! { Laser;
 }
 
 /// A shot in its first third.
-fn running(c: &mut Context<'_>, sectors: u32) -> Result<(Place, ShotId), Verdict> {
-    let place = c.ready(sectors)?;
-    let shot = c.fired(place, LENGTH)?;
+fn running(c: &mut Context<'_>) -> Result<(Place, ShotId), Verdict> {
+    let place = c.ready(c.sectors() + 2)?;
+    let shot = c.fired(place, c.length())?;
     c.running(shot, 8_000)?;
     Ok((place, shot))
 }
@@ -51,13 +51,13 @@ fn running(c: &mut Context<'_>, sectors: u32) -> Result<(Place, ShotId), Verdict
 /// The place where a shot was aborted, by this cause.
 fn aborted(c: &mut Context<'_>, shot: ShotId, by: AbortCause) -> Result<u64, Verdict> {
     match c.ended(shot)? {
-        Outcome::Aborted { at, cause } if cause == by && at > 0 && at < LENGTH => Ok(at),
+        Outcome::Aborted { at, cause } if cause == by && at > 0 && at < c.length() => Ok(at),
         other => fail(format!("it ended as {other:?} instead of aborted because {by}")),
     }
 }
 
 fn off_ends(c: &mut Context<'_>) -> Found {
-    let (_, shot) = running(c, 6)?;
+    let (_, shot) = running(c)?;
     c.bench().lasers.off()?;
     let at = aborted(c, shot, AbortCause::Off)?;
     let status = c.status()?;
@@ -74,7 +74,7 @@ fn back(c: &mut Context<'_>) -> Result<(), Verdict> {
 }
 
 fn off_place(c: &mut Context<'_>) -> Found {
-    let (place, shot) = running(c, 6)?;
+    let (place, shot) = running(c)?;
     c.bench().lasers.off()?;
     let at = aborted(c, shot, AbortCause::Off)?;
     back(c)?;
@@ -83,11 +83,11 @@ fn off_place(c: &mut Context<'_>) -> Found {
 
 /// A shot that is fed only one sector; what was fed, and how it ended.
 fn starved(c: &mut Context<'_>) -> Result<(Place, u64, Outcome), Verdict> {
-    let place = c.ready(6)?;
-    let plan = c.plan(Trigger::Address(Address(place.first)), LENGTH);
+    let place = c.ready(c.sectors() + 2)?;
+    let plan = c.plan(Trigger::Address(Address(place.first)), c.length());
     let shot = c.bench().lasers.begin(&plan)?;
     let fed = c.feed(shot, &vec![RUN; (SECTOR / u64::from(RUN)) as usize])? as u64 * u64::from(RUN);
-    c.seek(place.first)?;
+    c.seek_ahead(place.first)?;
     c.fire(shot)?;
     let outcome = c.ended(shot)?;
     Ok((place, fed, outcome))
@@ -118,18 +118,19 @@ fn underrun_place(c: &mut Context<'_>) -> Found {
 }
 
 fn energy(c: &mut Context<'_>) -> Found {
-    let place = c.ready(6)?;
-    let mut plan = c.plan(Trigger::Address(Address(place.first)), LENGTH);
+    let place = c.ready(c.sectors() + 2)?;
+    let mut plan = c.plan(Trigger::Address(Address(place.first)), c.length());
     // Bias alone takes so much: with the pulses the shot must end before half.
     let strategy = c.strategy()?;
-    let bias = u128::from(strategy.bias.0) * u128::from(LENGTH) * 500 / u128::from(c.clock().0);
+    let bias = u128::from(strategy.bias.0) * u128::from(c.length()) * 500 / u128::from(c.clock().0);
     plan.energy_max = Nanojoules((bias as u64).max(1));
     let shot = c.bench().lasers.begin(&plan)?;
-    c.feed(shot, &vec![RUN; (LENGTH / u64::from(RUN)) as usize])?;
-    c.seek(place.first)?;
+    c.feed(shot, &vec![RUN; (c.length() / u64::from(RUN)) as usize])?;
+    c.seek_ahead(place.first)?;
     c.fire(shot)?;
     let at = aborted(c, shot, AbortCause::Limit)?;
-    ensure(at < LENGTH / 2, || format!("it went on to {at}; by its bias alone half of {LENGTH} was the most"))?;
+    let length = c.length();
+    ensure(at < length / 2, || format!("it went on to {at}; by its bias alone half of {length} was the most"))?;
     let status = c.status()?;
     ensure(!status.contains(LaserStatus::FIRING), || format!("the status says {status:?}"))?;
     Ok(format!("aborted at {at}"))
@@ -137,7 +138,7 @@ fn energy(c: &mut Context<'_>) -> Found {
 
 /// Trips by opening a loop in a shot.
 fn tripped(c: &mut Context<'_>, cause: AbortCause) -> Result<(Place, ShotId), Verdict> {
-    let (place, shot) = running(c, 6)?;
+    let (place, shot) = running(c)?;
     match cause {
         AbortCause::Tracking => c.bench().tracking.release()?,
         _ => c.bench().focus.release()?,
@@ -166,7 +167,7 @@ fn tracking_loss(c: &mut Context<'_>) -> Found {
 fn focus_loss_time(c: &mut Context<'_>) -> Found {
     let (_, shot) = tripped(c, AbortCause::Focus)?;
     // A tenth of a millisecond is twice what servos of this kind need.
-    c.wait_us(100);
+    c.pass_us(100)?;
     let status = c.status()?;
     ensure(!status.intersects(LaserStatus::EMITTING | LaserStatus::FIRING), || {
         format!("0.1 ms after focus was lost the status says {status:?}")
@@ -242,14 +243,14 @@ fn lights_nothing(c: &mut Context<'_>) -> Found {
 }
 
 fn queue_dark(c: &mut Context<'_>) -> Found {
-    let place = c.ready(10)?;
+    let place = c.ready(2 * c.sectors() + 2)?;
     let mut shots = [ShotId(0); 2];
-    for (shot, at) in shots.iter_mut().zip([place.first, place.first + 4]) {
-        let plan = c.plan(Trigger::Address(Address(at)), LENGTH);
+    for (shot, at) in shots.iter_mut().zip([place.first, place.first + c.sectors()]) {
+        let plan = c.plan(Trigger::Address(Address(at)), c.length());
         *shot = c.bench().lasers.begin(&plan)?;
-        c.feed(*shot, &vec![RUN; (LENGTH / u64::from(RUN)) as usize])?;
+        c.feed(*shot, &vec![RUN; (c.length() / u64::from(RUN)) as usize])?;
     }
-    c.seek(place.first)?;
+    c.seek_ahead(place.first)?;
     c.fire(shots[0])?;
     c.fire(shots[1])?;
     c.running(shots[0], 8_000)?;
@@ -262,9 +263,9 @@ fn queue_dark(c: &mut Context<'_>) -> Found {
 }
 
 pub(super) fn handle_ends(c: &mut Context<'_>) -> Found {
-    let (_, shot) = running(c, 6)?;
+    let (_, shot) = running(c)?;
     c.rig.off_handle().off();
-    c.wait_us(100);
+    c.pass_us(100)?;
     let status = c.status()?;
     ensure(!status.intersects(LaserStatus::FIRING | LaserStatus::EMITTING), || format!("the status says {status:?}"))?;
     let outcome = c.ended(shot)?;

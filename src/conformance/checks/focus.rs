@@ -1,9 +1,10 @@
 //! The focus servo.
 
+use crate::conformance::clock::Stopwatch;
 use crate::conformance::context::{Context, ensure, fail, refusal, refused, skip};
 use crate::conformance::{Found, Needs, Verdict};
 use crate::hal::{
-    ChannelKind, ErrorKind, FocusCapture, FocusFlags, MicrometresPerSecond, Nanometres, Polarity, Source,
+    ChannelKind, ErrorKind, FocusCapture, FocusFlags, MicrometresPerSecond, Nanometres, Polarity, Source, Trigger,
 };
 
 checks! { Focus;
@@ -61,9 +62,11 @@ fn span(c: &Context<'_>) -> f64 {
     f64::from(c.specs.focus.travel_max.0) - f64::from(c.specs.focus.travel_min.0)
 }
 
-/// A speed that crosses the travel in no less than 50 ms.
-fn speed(c: &Context<'_>) -> MicrometresPerSecond {
-    let slow = (span(c) * 1e-3 / 0.05) as u32;
+/// A speed that crosses the travel in no less than 50 ms, nor than some calls.
+fn speed(c: &mut Context<'_>) -> MicrometresPerSecond {
+    let pace = c.pace();
+    let seconds = (40.0 * pace.call_us + 4.0 * pace.grain_us).max(50_000.0) * 1e-6;
+    let slow = (span(c) * 1e-3 / seconds) as u32;
     MicrometresPerSecond(slow.min(c.specs.focus.sweep_max.0).max(1))
 }
 
@@ -137,17 +140,26 @@ fn sweep_ends(c: &mut Context<'_>) -> Found {
 fn sweep_speed(c: &mut Context<'_>) -> Found {
     let (spec, speed) = (c.specs.focus, speed(c));
     let end = Nanometres((f64::from(spec.travel_min.0) + 0.5 * span(c)) as i32);
+    let grain = c.pace().grain_us;
+    let mut watch = c.stopwatch(Trigger::Now)?;
     c.bench().focus.sweep(spec.travel_min, end, speed)?;
     let way_ms = 0.5 * span(c) * 1e-3 / f64::from(speed.0) * 1e3;
     c.wait_us((way_ms * 200.0) as u32);
-    let first = position(c)?;
-    let pause_us = way_ms * 500.0;
-    c.wait_us(pause_us as u32);
-    let second = position(c)?;
+    // Each place is looked up between two looks at the samples.
+    let around = |c: &mut Context<'_>, watch: &mut Stopwatch| -> Result<(f64, f64, f64), Verdict> {
+        Ok((watch.read(c)?, position(c)?, watch.read(c)?))
+    };
+    let (early, first, after) = around(c, &mut watch)?;
+    c.wait_us((way_ms * 400.0) as u32);
+    let (before, second, late) = around(c, &mut watch)?;
     c.focus_settles(5_000)?;
-    let found = (second - first) * 1e-3 / (pause_us * 1e-6);
-    // The calls themselves take time on a link.
-    ensure((0.8..2.5).contains(&(found / f64::from(speed.0))), || format!("{found:.0} um/s instead of {speed}"))?;
+    let (least, most) = ((before - after - grain).max(way_ms * 400.0), late - early + grain);
+    let way = (second - first) * 1e-3;
+    let found = way / (0.5 * (least + most) * 1e-6);
+    let speed_us = f64::from(speed.0) * 1e-6;
+    ensure((0.8 * least * speed_us..=1.25 * most * speed_us).contains(&way), || {
+        format!("{found:.0} um/s instead of {speed}")
+    })?;
     Ok(format!("{found:.0} um/s, asked for {speed}"))
 }
 
@@ -162,7 +174,7 @@ fn sweep_busy(c: &mut Context<'_>) -> Found {
     found
 }
 
-fn capture(c: &Context<'_>) -> FocusCapture {
+fn capture(c: &mut Context<'_>) -> FocusCapture {
     let (spec, speed) = (c.specs.focus, speed(c));
     FocusCapture {
         start: spec.travel_min,

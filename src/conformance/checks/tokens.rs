@@ -1,7 +1,7 @@
 //! Arming and firing: a shot happens at most once.
 
 use crate::conformance::context::{Context, ensure, fail, refusal, refused};
-use crate::conformance::track::{LENGTH, SECTOR};
+use crate::conformance::track::SECTOR;
 use crate::conformance::{Found, Needs};
 use crate::hal::{ArmToken, ErrorKind, LaserStatus, Outcome};
 
@@ -44,8 +44,8 @@ fn refuses_without_tracking(c: &mut Context<'_>) -> Found {
 }
 
 fn armed_flag(c: &mut Context<'_>) -> Found {
-    let place = c.ready(5)?;
-    let shot = c.begun(place, LENGTH)?;
+    let place = c.ready(c.sectors() + 1)?;
+    let shot = c.begun(place, c.length())?;
     ensure(!c.status()?.contains(LaserStatus::ARMED), || "ARMED before arm".into())?;
     let token = c.bench().lasers.arm(shot)?;
     ensure(c.status()?.contains(LaserStatus::ARMED), || "not ARMED after arm".into())?;
@@ -56,22 +56,22 @@ fn armed_flag(c: &mut Context<'_>) -> Found {
 }
 
 fn armed_dark(c: &mut Context<'_>) -> Found {
-    let place = c.ready(5)?;
-    let shot = c.begun(place, LENGTH)?;
+    let place = c.ready(c.sectors() + 1)?;
+    let shot = c.begun(place, c.length())?;
     let _token = c.bench().lasers.arm(shot)?;
     c.wait_ms(100);
     let outcome = c.bench().lasers.outcome(shot)?;
     ensure(matches!(outcome, Outcome::Pending | Outcome::NotDone), || format!("armed only, and it is {outcome:?}"))?;
     let firing = c.status()?.contains(LaserStatus::FIRING);
     ensure(!firing, || "FIRING without fire".into())?;
-    let written = c.extent(place, 4)?;
+    let written = c.extent(place, u64::from(c.sectors()))?;
     ensure(written.is_none(), || format!("armed only, and recorded: {written:?}"))?;
     Ok("nothing is recorded".into())
 }
 
 fn fires_once(c: &mut Context<'_>) -> Found {
-    let place = c.ready(5)?;
-    let shot = c.begun(place, LENGTH)?;
+    let place = c.ready(c.sectors() + 1)?;
+    let shot = c.begun(place, c.length())?;
     let token = c.bench().lasers.arm(shot)?;
     let copy = ArmToken::new(token.shot(), token.plan(), token.nonce());
     c.bench().lasers.fire(token)?;
@@ -81,8 +81,8 @@ fn fires_once(c: &mut Context<'_>) -> Found {
 }
 
 fn fires_once_done(c: &mut Context<'_>) -> Found {
-    let place = c.ready(5)?;
-    let shot = c.begun(place, LENGTH)?;
+    let place = c.ready(c.sectors() + 1)?;
+    let shot = c.begun(place, c.length())?;
     let token = c.bench().lasers.arm(shot)?;
     let copy = ArmToken::new(token.shot(), token.plan(), token.nonce());
     c.bench().lasers.fire(token)?;
@@ -95,8 +95,8 @@ fn fires_once_done(c: &mut Context<'_>) -> Found {
 }
 
 fn two_tokens(c: &mut Context<'_>) -> Found {
-    let place = c.ready(5)?;
-    let shot = c.begun(place, LENGTH)?;
+    let place = c.ready(c.sectors() + 1)?;
+    let shot = c.begun(place, c.length())?;
     let first = c.bench().lasers.arm(shot)?;
     let fired = match c.bench().lasers.arm(shot) {
         // A bench may arm once only, or let the new token stand for the old one.
@@ -116,8 +116,8 @@ fn two_tokens(c: &mut Context<'_>) -> Found {
 }
 
 fn another_plan(c: &mut Context<'_>) -> Found {
-    let place = c.ready(5)?;
-    let shot = c.begun(place, LENGTH)?;
+    let place = c.ready(c.sectors() + 1)?;
+    let shot = c.begun(place, c.length())?;
     let token = c.bench().lasers.arm(shot)?;
     let other = ArmToken::new(token.shot(), token.plan() ^ 1, token.nonce());
     refused(c.bench().lasers.fire(other), &[ErrorKind::StaleToken], "a token of another plan")?;
@@ -128,9 +128,9 @@ fn another_plan(c: &mut Context<'_>) -> Found {
 }
 
 fn another_shot(c: &mut Context<'_>) -> Found {
-    let place = c.ready(10)?;
-    let shot = c.begun(place, LENGTH)?;
-    let plan = c.plan(crate::hal::Trigger::Address(crate::hal::Address(place.first + 5)), SECTOR / 8 * 8);
+    let place = c.ready(c.sectors() + 6)?;
+    let shot = c.begun(place, c.length())?;
+    let plan = c.plan(crate::hal::Trigger::Address(crate::hal::Address(place.first + c.sectors() + 1)), SECTOR / 8 * 8);
     let second = c.bench().lasers.begin(&plan)?;
     c.feed(second, &[8; 100])?;
     let token = c.bench().lasers.arm(shot)?;
@@ -140,8 +140,8 @@ fn another_shot(c: &mut Context<'_>) -> Found {
 }
 
 fn made_up(c: &mut Context<'_>) -> Found {
-    let place = c.ready(5)?;
-    let shot = c.begun(place, LENGTH)?;
+    let place = c.ready(c.sectors() + 1)?;
+    let shot = c.begun(place, c.length())?;
     let token = c.bench().lasers.arm(shot)?;
     for nonce in [0, token.nonce().wrapping_add(1), token.nonce().wrapping_sub(1), u64::MAX] {
         let other = ArmToken::new(token.shot(), token.plan(), nonce);
@@ -151,8 +151,8 @@ fn made_up(c: &mut Context<'_>) -> Found {
 }
 
 fn void_after_off(c: &mut Context<'_>) -> Found {
-    let place = c.ready(5)?;
-    let shot = c.begun(place, LENGTH)?;
+    let place = c.ready(c.sectors() + 1)?;
+    let shot = c.begun(place, c.length())?;
     let token = c.bench().lasers.arm(shot)?;
     c.bench().lasers.off()?;
     match c.bench().lasers.fire(token) {
