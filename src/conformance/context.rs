@@ -59,6 +59,8 @@ pub struct Context<'c> {
     elapsed_ns: u64,
     /// What calls take, once it has been looked at.
     pub(super) pace: Option<Pace>,
+    /// A shot was over before it could be met, in the check that runs.
+    pub(super) missed: bool,
     /// Why there is no light any more.
     pub(super) condemned: Option<String>,
     /// Sectors of the test area from which on all have been given out.
@@ -142,6 +144,7 @@ impl<'c> Context<'c> {
             survey: None,
             elapsed_ns: 0,
             pace: None,
+            missed: false,
             condemned: None,
             given: None,
             used: None,
@@ -291,9 +294,14 @@ impl<'c> Context<'c> {
         Ok(trip?)
     }
 
-    /// Whether the lease has run out.
-    pub(super) fn lease_ran_out(&mut self) -> bool {
-        self.bench().lasers.status().is_ok_and(|status| status.contains(LaserStatus::TRIP_LEASE))
+    /// Why the host was late, if it was.
+    pub(super) fn late(&mut self) -> Option<&'static str> {
+        let status = self.bench().lasers.status().unwrap_or(LaserStatus::empty());
+        match self.missed {
+            _ if status.contains(LaserStatus::TRIP_LEASE) => Some("the lease ran out"),
+            true => Some("a shot was over before it could be met"),
+            false => None,
+        }
     }
 
     /// At the end of a run: as [`rest`](Self::rest), and the disc stops.

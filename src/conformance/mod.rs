@@ -40,8 +40,9 @@
 //! - *a clock?* The contract has none, and a delay is only the least that passes:
 //!   calls take time as well, on a real bench. Where a time is measured it is that
 //!   of the samples that the bench made meanwhile.
-//! - *a second try?* Only where the lease ran out in a check: then the host was
-//!   starved, and nothing is known of the bench. The note says so.
+//! - *a second try?* Only where the lease ran out in a check, or a shot was over
+//!   before it could be met: then the host was starved, and nothing is known of the
+//!   bench. The note says so.
 
 mod checks;
 mod clock;
@@ -194,24 +195,23 @@ impl Check {
         if let Some(reason) = context.unmet(self.needs) {
             return Verdict::Skip { reason };
         }
-        let (verdict, starved) = self.attempt(context);
-        if !starved {
-            return verdict;
-        }
+        let (verdict, late) = self.attempt(context);
+        let Some(why) = late else { return verdict };
         let (verdict, again) = self.attempt(context);
-        match verdict {
-            Verdict::Pass { note } => {
-                Verdict::Pass { note: format!("{note} (at the second try: in the first one the lease ran out)") }
+        match (verdict, again) {
+            (Verdict::Pass { note }, _) => {
+                Verdict::Pass { note: format!("{note} (at the second try: in the first one {why})") }
             }
-            Verdict::Fail { reason } if again => {
-                Verdict::Fail { reason: format!("the lease ran out twice, the host is too slow: {reason}") }
+            (Verdict::Fail { reason }, Some(why)) => {
+                Verdict::Fail { reason: format!("{why}, twice; the host is too slow: {reason}") }
             }
-            other => other,
+            (other, _) => other,
         }
     }
 
-    /// Does it once; and whether it failed in a time in which the lease ran out.
-    fn attempt(&self, context: &mut Context<'_>) -> (Verdict, bool) {
+    /// Does it once; and why it may have failed only because the host was late.
+    fn attempt(&self, context: &mut Context<'_>) -> (Verdict, Option<&'static str>) {
+        context.missed = false;
         let started = catch_unwind(AssertUnwindSafe(|| {
             context.rest()?;
             if self.needs.intersects(Needs::TRACK | Needs::SHOT) {
@@ -226,10 +226,10 @@ impl Check {
             Err(panic) => Verdict::Fail { reason: format!("panicked: {}", message(&*panic)) },
         };
         let failed = matches!(verdict, Verdict::Fail { .. });
-        let starved = failed && catch_unwind(AssertUnwindSafe(|| context.lease_ran_out())).unwrap_or(false);
+        let late = catch_unwind(AssertUnwindSafe(|| context.late())).unwrap_or_default().filter(|_| failed);
         // The next check shall find the bench safe, whatever this one met.
         let after = match catch_unwind(AssertUnwindSafe(|| context.rest())) {
-            Ok(Ok(())) => return (verdict, starved),
+            Ok(Ok(())) => return (verdict, late),
             Ok(Err(after)) => after.text().to_owned(),
             Err(panic) => format!("panicked: {}", message(&*panic)),
         };
@@ -237,7 +237,7 @@ impl Check {
             Verdict::Fail { reason } => Verdict::Fail { reason },
             _ => Verdict::Fail { reason: format!("could not be made safe afterwards: {after}") },
         };
-        (verdict, starved)
+        (verdict, late)
     }
 }
 

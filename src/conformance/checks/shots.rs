@@ -70,14 +70,15 @@ fn place_runs(c: &mut Context<'_>) -> Found {
     let shot = c.fired(place, c.length())?;
     let first = c.running(shot, 1)?;
     let mut watch = c.stopwatch(Trigger::Now)?;
-    c.wait_us(1_500);
+    c.wait_us(if c.known_pace().is_instant() { 1_500 } else { 6_000 });
+    let least = watch.read(c)?;
     let outcome = c.bench().lasers.outcome(shot)?;
     let clock = f64::from(c.clock().0) * 1e-6;
     let pace = c.known_pace();
-    // From the first answer to the second: the delay at least, and at most what
-    // samples and the calls around them tell.
+    // From the first answer to the second: what the samples between tell, and at
+    // most the calls around them.
     let most = watch.read(c)? + 4.0 * pace.call_us + 2.0 * pace.grain_us.max(50.0);
-    let (least, most) = (1_500.0 * clock, most * clock);
+    let (least, most) = (least * clock, most * clock);
     let Outcome::Running { at } = outcome else { return fail(format!("it is {outcome:?}")) };
     let grown = at.saturating_sub(first) as f64;
     c.ensure_done(shot)?;
