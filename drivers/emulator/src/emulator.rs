@@ -43,6 +43,14 @@ pub enum Event {
         /// When that was seen.
         at: u64,
     },
+    /// No shot is armed for light any more: it has ended, by itself or not. Read
+    /// light may still be on.
+    ShotsOver {
+        /// When that was seen.
+        at: u64,
+        /// Age of the host's last bytes.
+        silence: u64,
+    },
     /// All lasers are dark again.
     Dark {
         /// When that was seen.
@@ -80,8 +88,11 @@ impl<R: Rig> Inner<R> {
         let at = (self.now)();
         let status = self.rig.bench().lasers.status().unwrap_or(self.status);
         let (was, is) = (self.status.contains(LaserStatus::EMITTING), status.contains(LaserStatus::EMITTING));
+        let silence = at.saturating_sub(self.heard);
+        if self.status.difference(status).contains(LaserStatus::FIRING) {
+            (self.watcher)(Event::ShotsOver { at, silence });
+        }
         if was != is {
-            let silence = at.saturating_sub(self.heard);
             (self.watcher)(if is { Event::Lit { at } } else { Event::Dark { at, silence } });
         }
         let tripped = status | self.device.safety().status();
