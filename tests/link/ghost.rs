@@ -178,8 +178,8 @@ impl Ghost {
             random: Random::new(settings.seed ^ 0x6057),
             write_lease: settings.safety.write_lease.into(),
             hold_lease: settings.safety.hold_lease.into(),
-            // A tick of the true clock may be one more of the device's, and both ends of it are rounded.
-            slack: settings.tick + late + 3,
+            // A tick of the true clock may be one more of the device's.
+            slack: settings.tick + late + 2,
             slack_of_parts: late,
             rare_tick: settings.rare_tick,
             late: settings.late,
