@@ -16,3 +16,6 @@ pub use electrodes::{Electrodes, ElectrodesConfig, NoRelays, OutputConfig, Relay
 pub use lasers::{Lasers, LasersConfig, MonitorScale, SourceConfig};
 pub use lines::{InterlockOnly, Lines, Pins};
 pub use time::{Clock, Events, NowOnly};
+
+#[cfg(feature = "models")]
+pub mod models;
