@@ -110,7 +110,7 @@ impl<D: Dac, A: Adc, P: OutputPin, L: Lines, M: Modulator, W: DelayNs> LaserArra
         let refuse = |kind| Err(error(kind));
         let slot = match self.shots.find(shot) {
             Known::Open(slot) => slot,
-            Known::Over(_) | Known::Forgotten => return refuse(ErrorKind::WrongState),
+            Known::Over(_) | Known::Forgotten => return Err(self.over(ErrorKind::WrongState)),
             Known::Never => return refuse(ErrorKind::InvalidArgument),
         };
         let Some(open) = self.shots.get(slot).copied() else { return refuse(ErrorKind::InvalidArgument) };
@@ -135,7 +135,7 @@ impl<D: Dac, A: Adc, P: OutputPin, L: Lines, M: Modulator, W: DelayNs> LaserArra
         self.poll();
         let slot = match self.shots.find(shot) {
             Known::Open(slot) => slot,
-            Known::Over(_) | Known::Forgotten => return Err(error(ErrorKind::WrongState)),
+            Known::Over(_) | Known::Forgotten => return Err(self.over(ErrorKind::WrongState)),
             Known::Never => return Err(error(ErrorKind::InvalidArgument)),
         };
         self.may_be_lit()?;
@@ -160,7 +160,7 @@ impl<D: Dac, A: Adc, P: OutputPin, L: Lines, M: Modulator, W: DelayNs> LaserArra
 
     fn fire(&mut self, token: ArmToken) -> Result<()> {
         self.poll();
-        let Known::Open(slot) = self.shots.find(token.shot()) else { return Err(error(ErrorKind::StaleToken)) };
+        let Known::Open(slot) = self.shots.find(token.shot()) else { return Err(self.over(ErrorKind::StaleToken)) };
         let open = self.shots.get(slot).copied().filter(|shot| {
             shot.phase == Phase::Begun { nonce: Some(token.nonce()) } && shot.plan.hash() == token.plan()
         });
@@ -210,11 +210,5 @@ impl<D: Dac, A: Adc, P: OutputPin, L: Lines, M: Modulator, W: DelayNs> LaserArra
 
     fn off(&mut self) -> Result<()> {
         self.douse(disc_hal::hal::AbortCause::Off)
-    }
-}
-
-impl<D, A, P, L, M, W> Lasers<D, A, P, L, M, W> {
-    fn code(&self) -> u32 {
-        self.fault.map_or(0, crate::chip::Fault::code)
     }
 }

@@ -292,13 +292,26 @@ impl<D: Dac, A: Adc, P: OutputPin, L: Lines, M: Modulator, W: DelayNs> Lasers<D,
         }
     }
 
+    /// The code of what went wrong last; 0 for nothing.
+    fn code(&self) -> u32 {
+        self.fault.map_or(0, Fault::code)
+    }
+
+    /// A refusal because a shot is over: if a trip has ended it, perhaps within this call, the
+    /// lasers are dark, and the code says what it was.
+    fn over(&self, kind: ErrorKind) -> Error {
+        let outputs = if self.trips.is_empty() { Outputs::Unchanged } else { Outputs::Off };
+        error(kind).with_code(self.code()).with_outputs(outputs)
+    }
+
     /// Whether light may be made at all.
     fn may_be_lit(&self) -> Result<()> {
         if self.is_interlock_open() {
             return Err(error(ErrorKind::Interlock).with_outputs(Outputs::Off));
         }
         if !self.trips.is_empty() {
-            return Err(error(ErrorKind::Tripped).with_outputs(Outputs::Off));
+            // If it was a chip, the code says which.
+            return Err(error(ErrorKind::Tripped).with_outputs(Outputs::Off).with_code(self.code()));
         }
         Ok(())
     }
