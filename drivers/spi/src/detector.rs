@@ -79,6 +79,7 @@ impl<S: Sampler> Photodetector for Detector<S> {
             return Err(error(ErrorKind::OutOfRange));
         }
         self.running = None;
+        self.sampler.expect(length);
         self.sampler.start(channels, rate, trigger)?;
         let width = usize::try_from(channels.count()).unwrap_or(1);
         self.running = Some(Running { width, length, at: 0, gap: 0 });

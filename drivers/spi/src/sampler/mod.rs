@@ -27,6 +27,10 @@ pub trait Sampler {
     /// Samples, over all channels, that it holds before the oldest are lost.
     fn buffer(&self) -> u64;
 
+    /// How many frames will be taken of the acquisition that is started next: a sampler that
+    /// stops there doesn't lose the last of them to what comes behind.
+    fn expect(&mut self, _frames: u64) {}
+
     /// Starts at the first trigger from now on, ending what ran before. The channels, and a
     /// rate within the highest, have been checked.
     ///
@@ -59,6 +63,10 @@ impl<S: Sampler + ?Sized> Sampler for &mut S {
 
     fn buffer(&self) -> u64 {
         (**self).buffer()
+    }
+
+    fn expect(&mut self, frames: u64) {
+        (**self).expect(frames);
     }
 
     fn start(&mut self, channels: Channels, rate: Hertz, trigger: Trigger) -> Result<()> {
