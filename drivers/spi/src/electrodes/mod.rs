@@ -131,7 +131,7 @@ impl<D: VoltageDac, A: Adc, R: Relays, C: Clock> Electrodes<D, A, R, C> {
                     let (lowest, highest) = self.dac.range();
                     let code = (i64::from(highest) - i64::from(lowest)) / 65_535 + 1;
                     if (found - level).abs() > code {
-                        return Err(Fault::new(Chip::Ad5754r, Cause::ReadBack));
+                        return Err(Fault::new(Chip::Voltages, Cause::ReadBack));
                     }
                 }
             }
@@ -139,14 +139,14 @@ impl<D: VoltageDac, A: Adc, R: Relays, C: Clock> Electrodes<D, A, R, C> {
                 *slot = output;
             }
             if output.differs >= DISAGREEMENTS {
-                return Err(Fault::new(Chip::Ad5754r, Cause::Voltage));
+                return Err(Fault::new(Chip::Voltages, Cause::Voltage));
             }
         }
         self.polls = self.polls.wrapping_add(1);
         if self.polls.is_multiple_of(HEALTH_EVERY) {
             let health = self.dac.health()?;
             if health.hot {
-                return Err(Fault::new(Chip::Ad5754r, Cause::Hot));
+                return Err(Fault::new(Chip::Voltages, Cause::Hot));
             }
             for (output, config) in self.outputs.iter_mut().zip(self.config.outputs.iter()) {
                 output.limiting |= health.overcurrent >> config.dac & 1 != 0;

@@ -174,7 +174,8 @@ impl<D: Dac, A: Adc, P: OutputPin, L: Lines, M: Modulator, W: DelayNs> Lasers<D,
         let peaks = self.shots.peaks();
         let lit = self.light.is_lit() || self.shots.fired().next().is_some();
         match self.light.look(&peaks) {
-            Ok(()) => self.disagrees = false,
+            // A fault lasts until they agree again, not until they may differ again.
+            Ok(agree) => self.disagrees &= !agree,
             // In the dark a blind monitor does no harm: light isn't allowed without it.
             Err(fault) if lit || fault.chip == crate::chip::Chip::Monitor => {
                 self.disagrees = true;
@@ -254,8 +255,8 @@ impl<D: Dac, A: Adc, P: OutputPin, L: Lines, M: Modulator, W: DelayNs> Lasers<D,
     fn douse(&mut self, cause: AbortCause) -> Result<()> {
         let stopped = self.modulator.stop();
         for slot in 0..SLOTS {
-            let started = self.shots.get(slot).is_some_and(|shot| shot.phase == Phase::Started);
-            let progress = if started { self.modulator.progress(slot).ok() } else { None };
+            let fired = self.shots.get(slot).is_some_and(Shot::is_fired);
+            let progress = if fired { self.modulator.progress(slot).ok() } else { None };
             self.shots.end(slot, cause, progress);
         }
         let (certain, dark) = self.light.dark();

@@ -203,7 +203,7 @@ impl<C: Clock, E: Events, G: Gates, const RUNS: usize, const SPOTS: usize> SoftM
 
     /// When a waiting job begins, if its trigger has come.
     fn trigger(&self, job: &Job, since: u64, now: u64) -> (Option<u64>, u64) {
-        let delay = job.spots.iter().map(|s| delay_ns(s)).min().unwrap_or(0);
+        let delay = job.spots.iter().map(delay_ns).min().unwrap_or(0);
         let early = at_ns(EARLY_BITS, job.clock.0);
         let mut since = since;
         // Those that come too early don't count; there can't be many at a time.
