@@ -116,8 +116,9 @@ impl<D: VoltageDac, A: Adc, R: Relays, C: Clock> Electrodes<D, A, R, C> {
             let current = config.microamperes(self.adc.microvolts(config.current)?);
             if self.config.tolerance > 0 {
                 let voltage = config.microvolts(self.adc.microvolts(config.voltage)?);
-                let differs = (voltage + config.drop(current) - output.level).unsigned_abs();
-                output.differs = if differs > u64::from(self.config.tolerance) { output.differs + 1 } else { 0 };
+                let differs = voltage.saturating_add(config.drop(current)).saturating_sub(output.level).unsigned_abs();
+                output.differs =
+                    if differs > u64::from(self.config.tolerance) { output.differs.saturating_add(1) } else { 0 };
             }
             output.measured(current, now);
             let level = output.next(&config.spec, now);

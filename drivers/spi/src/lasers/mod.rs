@@ -45,6 +45,13 @@ use shots::{Phase, Shot, Shots};
 /// - What fails on the bus makes dark, as far as it goes, and latches
 ///   [`TRIP_MONITOR`](LaserStatus::TRIP_MONITOR); the error's code says what it was ([`Fault::from_code`]).
 ///   What couldn't be made dark is tried again at every poll.
+///
+/// # Shots in a queue
+///
+/// Two shots whose sources have the same peak and bias follow each other without a gap: the
+/// modulator has both. One with other levels has to wait for the DAC, and is handed over at the
+/// first poll after the one ahead has ended; an index mark or an address that came before
+/// that isn't its trigger any more.
 #[derive(Debug)]
 pub struct Lasers<D, A, P, L, M, W> {
     light: Light<D, A, P, W>,
