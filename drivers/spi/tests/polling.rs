@@ -116,8 +116,8 @@ fn play(
         }
     }
     let progress = [0, 1].map(|slot| modulator.progress(slot).unwrap());
-    drop(modulator);
-    (recorder.0.into_inner(), progress)
+    let edges = recorder.0.borrow().clone();
+    (edges, progress)
 }
 
 #[test]

@@ -332,7 +332,7 @@ fn close<G: Gates, const RUNS: usize, const SPOTS: usize>(
     for (spot, runs) in job.spots.iter().zip(&mut slot.spots) {
         if runs.begun && !runs.ended {
             let passed = when.saturating_sub(start.saturating_add(delay_ns(spot)));
-            let at = count_in(passed, job.clock.0).min(job.length).min(runs.taken);
+            let at = count_in(passed, job.clock.0).min(job.length);
             let ended = gates.end(spot.source, at);
             // One that can't be switched is tried again by the next stop.
             runs.ended = ended.is_ok();
