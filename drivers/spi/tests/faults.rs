@@ -107,8 +107,12 @@ fn every_failed_transaction_of_the_lasers_is_named_and_dark() {
             // One error is over: dark again, cleared, and all of it works.
             lasers.off().unwrap();
             ensure_dark(&hardware, &what);
-            let inputs = lasers.inputs();
-            assert!(!lasers.inputs().contains(Inputs::MONITOR_FAULT), "{what}: {inputs:?} and again");
+            // The core is told of a trip once, whatever has failed.
+            let tripped = lasers.status().unwrap().contains(LaserStatus::TRIP_MONITOR);
+            let told = [lasers.inputs(), lasers.inputs()].map(|i| i.contains(Inputs::MONITOR_FAULT));
+            assert_eq!(told, [tripped, false], "{what}");
+            // A failed off, the last of all, is no trip; nor is a look that failed in the dark.
+            assert!(tripped || chip == Chip::Ads8688 || after + 1 == whole, "{what}");
             lasers.clear_trip().unwrap();
             session(&hardware, &mut lasers).unwrap();
             cases += 1;
@@ -223,7 +227,7 @@ fn light_out_of_nothing_is_found_in_the_dark() {
     }
     assert_eq!(lasers.fault(), Some(Fault::new(Chip::Monitor, Cause::LightWhenDark)));
     // It can't be put out from here, nor cleared: the core goes on being told.
-    assert!((0..5).all(|_| lasers.inputs().contains(Inputs::MONITOR_FAULT)) || lasers.fault().is_some());
+    assert!((0..20).all(|_| lasers.inputs().contains(Inputs::MONITOR_FAULT)));
     assert_eq!(lasers.set_power(SOURCE, READ).unwrap_err().kind, ErrorKind::Tripped);
     // At power-up the same is refused at once.
     let hardware = Hardware::new();
@@ -361,7 +365,7 @@ fn a_dac_wired_for_twos_complement_is_found_by_the_adc() {
         hardware.time.ns.set(hardware.time.ns.get() + 100_000);
         supply.poll();
     }
-    assert_eq!(supply.fault(), Some(Fault::new(Chip::Ad5754r, Cause::Voltage)));
+    assert_eq!(supply.fault(), Some(Fault::new(Chip::Voltages, Cause::Voltage)));
     assert!(!hardware.board.relay.is());
 }
 
@@ -373,7 +377,7 @@ fn a_hot_dac_is_a_fault() {
     for _ in 0..16 {
         supply.poll();
     }
-    assert_eq!(supply.fault(), Some(Fault::new(Chip::Ad5754r, Cause::Hot)));
+    assert_eq!(supply.fault(), Some(Fault::new(Chip::Voltages, Cause::Hot)));
 }
 
 #[test]

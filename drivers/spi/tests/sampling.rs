@@ -2,7 +2,7 @@
 
 mod support;
 
-use std::cell::Cell;
+use core::cell::Cell;
 
 use disc_hal::hal::{
     Acquisition, ChannelKind, ChannelSpec, Channels, ErrorKind, Hertz, Photodetector, Source, Trigger,

@@ -216,6 +216,20 @@ fn triggers_and_delays_are_kept_to_the_bit() {
 }
 
 #[test]
+fn constant_power_can_be_set_while_a_shot_writes() {
+    let (hardware, mut lasers) = ready();
+    lasers.set_power(SOURCE, Microwatts(700)).unwrap();
+    let shot = fired(&mut lasers, &plan(Trigger::Now, 1_000), &[100; 10]);
+    for (us, power) in [(150, 600), (100, 0), (100, 500)] {
+        later(&hardware, &mut lasers, us);
+        assert_eq!(lasers.set_power(SOURCE, Microwatts(power)), Ok(Microwatts(power)));
+    }
+    assert_eq!(lasers.status(), Ok(LaserStatus::FIRING | LaserStatus::EMITTING));
+    later(&hardware, &mut lasers, 700);
+    assert_eq!((lasers.outcome(shot), milliwatts(&hardware)), (Ok(Outcome::Done), 0.5));
+}
+
+#[test]
 fn tokens_fire_once_and_never_after_another_arm() {
     let (_hardware, mut lasers) = ready();
     let shot = lasers.begin(&plan(Trigger::Index, 100)).unwrap();

@@ -39,10 +39,10 @@ impl Converters {
 
 /// Driver of the AD7380 and AD7380-4 (data sheets AD7380/AD7381 and AD7380-4; sections
 /// Registers and Serial Interface). The numbers are those of Linux's
-/// `drivers/iio/adc/ad7380.c`.
+/// `drivers/iio/adc/ad7380.c`, the SPI mode that of its binding `adi,ad7380.yaml`.
 ///
 /// - Frames of 16 bits: a write bit, three address bits, twelve data bits; what is read
-///   comes with the next frame. SPI mode 2 (or 3): data change on rising edges.
+///   comes with the next frame. SPI mode 3, up to 80 MHz.
 /// - The falling edge of CS is the instant of the conversion; the results, twos
 ///   complement, come with the frame after it, converter A first. So a sample takes two
 ///   frames: the first one starts it, the second one fetches it (and starts another

@@ -12,7 +12,7 @@ mod command {
     pub(super) const MANUAL: u8 = 0xC0;
 }
 
-/// Program register of channel 0's range (Table 9: 05h to 0Ch).
+/// Program register of channel 0's range (section 8.5.2: 05h to 0Ch).
 const RANGE: u8 = 0x05;
 const WRITE: u8 = 1;
 const CHANNELS: u8 = 8;
@@ -54,7 +54,7 @@ impl InputRange {
 }
 
 /// Driver of the ADS8688 (data sheet ADS8684/ADS8688, SBAS582C; commands: Table 6,
-/// program registers: Tables 8 and 9). The numbers are those of Linux's
+/// program registers: section 8.5.2). The numbers are those of Linux's
 /// `drivers/iio/adc/ti-ads8688.c`.
 ///
 /// - SPI mode 1, up to 17 MHz. A command of 16 bits; the result of the channel that the

@@ -26,6 +26,10 @@ pub enum Chip {
     Modulator = 7,
     /// The monitor photodiode.
     Monitor = 8,
+    /// The DAC of the laser currents, whichever it is.
+    Currents = 9,
+    /// The DAC of the electrodes, whichever it is.
+    Voltages = 10,
     /// A chip of somebody else.
     Other = 15,
 }
@@ -131,6 +135,8 @@ impl Fault {
             Chip::Relay,
             Chip::Modulator,
             Chip::Monitor,
+            Chip::Currents,
+            Chip::Voltages,
             Chip::Other,
         ];
         let all = chips.iter().flat_map(|&chip| Cause::ALL.iter().map(move |&cause| Self { chip, cause }));
@@ -163,6 +169,8 @@ impl fmt::Display for Fault {
             Chip::Relay => "relay",
             Chip::Modulator => "modulator",
             Chip::Monitor => "monitor photodiode",
+            Chip::Currents => "DAC of the laser currents",
+            Chip::Voltages => "DAC of the electrodes",
             Chip::Other => "chip",
         };
         write!(f, "{chip}: {}", self.cause.text())
@@ -180,7 +188,7 @@ mod tests {
     #[test]
     fn every_code_leads_back_to_its_fault() {
         for &cause in Cause::ALL {
-            for chip in [Chip::Ad5686r, Chip::Ad7380, Chip::Monitor, Chip::Other] {
+            for chip in [Chip::Ad5686r, Chip::Ad7380, Chip::Monitor, Chip::Currents, Chip::Voltages, Chip::Other] {
                 let fault = Fault::new(chip, cause);
                 assert_eq!(Fault::from_code(fault.code()), Some(fault));
             }

@@ -3,9 +3,9 @@
 //! | chip | what | data sheet | SPI |
 //! |---|---|---|---|
 //! | [`Ad5686r`] | four laser currents | Analog Devices AD5686R/AD5685R/AD5684R, Rev. B | mode 1 or 2, up to 50 MHz (read-back slower) |
-//! | [`Ad5754r`] | four bipolar voltages | Analog Devices AD5724R/AD5734R/AD5754R, Rev. E | mode 1 or 2, up to 30 MHz |
+//! | [`Ad5754r`] | four bipolar voltages | Analog Devices AD5724R/AD5734R/AD5754R | mode 1 or 2, up to 30 MHz |
 //! | [`Ads8688`] | eight bipolar inputs | Texas Instruments ADS8684/ADS8688, SBAS582C | mode 1, up to 17 MHz |
-//! | [`Ad7380`] | two or four photodiodes at one instant | Analog Devices AD7380/AD7381 and AD7380-4 | mode 2 or 3 |
+//! | [`Ad7380`] | two or four photodiodes at one instant | Analog Devices AD7380/AD7381 and AD7380-4 | mode 3, up to 80 MHz |
 //!
 //! A part takes whatever implements [`Dac`], [`VoltageDac`], [`Adc`] or [`FrameAdc`]:
 //! another chip is another implementation of one of these.

@@ -43,7 +43,7 @@ impl OutputConfig {
 
     /// Microvolts that a current loses on its way.
     pub(super) fn drop(&self, microamperes: i64) -> i64 {
-        microamperes * i64::from(self.series_milliohms) / 1_000
+        microamperes.saturating_mul(i64::from(self.series_milliohms)) / 1_000
     }
 }
 

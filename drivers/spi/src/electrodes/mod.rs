@@ -116,8 +116,9 @@ impl<D: VoltageDac, A: Adc, R: Relays, C: Clock> Electrodes<D, A, R, C> {
             let current = config.microamperes(self.adc.microvolts(config.current)?);
             if self.config.tolerance > 0 {
                 let voltage = config.microvolts(self.adc.microvolts(config.voltage)?);
-                let differs = (voltage + config.drop(current) - output.level).unsigned_abs();
-                output.differs = if differs > u64::from(self.config.tolerance) { output.differs + 1 } else { 0 };
+                let differs = voltage.saturating_add(config.drop(current)).saturating_sub(output.level).unsigned_abs();
+                output.differs =
+                    if differs > u64::from(self.config.tolerance) { output.differs.saturating_add(1) } else { 0 };
             }
             output.measured(current, now);
             let level = output.next(&config.spec, now);
@@ -131,7 +132,7 @@ impl<D: VoltageDac, A: Adc, R: Relays, C: Clock> Electrodes<D, A, R, C> {
                     let (lowest, highest) = self.dac.range();
                     let code = (i64::from(highest) - i64::from(lowest)) / 65_535 + 1;
                     if (found - level).abs() > code {
-                        return Err(Fault::new(Chip::Ad5754r, Cause::ReadBack));
+                        return Err(Fault::new(Chip::Voltages, Cause::ReadBack));
                     }
                 }
             }
@@ -139,14 +140,14 @@ impl<D: VoltageDac, A: Adc, R: Relays, C: Clock> Electrodes<D, A, R, C> {
                 *slot = output;
             }
             if output.differs >= DISAGREEMENTS {
-                return Err(Fault::new(Chip::Ad5754r, Cause::Voltage));
+                return Err(Fault::new(Chip::Voltages, Cause::Voltage));
             }
         }
         self.polls = self.polls.wrapping_add(1);
         if self.polls.is_multiple_of(HEALTH_EVERY) {
             let health = self.dac.health()?;
             if health.hot {
-                return Err(Fault::new(Chip::Ad5754r, Cause::Hot));
+                return Err(Fault::new(Chip::Voltages, Cause::Hot));
             }
             for (output, config) in self.outputs.iter_mut().zip(self.config.outputs.iter()) {
                 output.limiting |= health.overcurrent >> config.dac & 1 != 0;

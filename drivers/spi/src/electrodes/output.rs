@@ -56,7 +56,7 @@ impl Output {
         if size > limit {
             // Back by what the fastest slew allows in this time, towards less current.
             let back = way(spec.slew_max.0, elapsed).max(1_000);
-            let level = self.level - back * self.current.signum();
+            let level = self.level.saturating_sub(back.saturating_mul(self.current.signum()));
             self.limiting = true;
             (self.from, self.since) = (level, now);
             return level.clamp(i64::from(spec.min.0) * 1_000, i64::from(spec.max.0) * 1_000);

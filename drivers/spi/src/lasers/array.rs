@@ -36,7 +36,8 @@ impl<D: Dac, A: Adc, P: OutputPin, L: Lines, M: Modulator, W: DelayNs> LaserArra
             }
             self.may_be_lit()?;
         }
-        self.light.set(source, power).map_err(|fault| self.fail(fault))?;
+        let peak = self.shots.peaks().get(usize::from(source.0)).copied().flatten();
+        self.light.set(source, power, peak).map_err(|fault| self.fail(fault))?;
         self.tidy().map_err(|error| self.fail_with(error))?;
         Ok(power)
     }

@@ -65,7 +65,7 @@ impl<D: Dac, A: Adc, P: OutputPin, W: DelayNs> Light<D, A, P, W> {
             let Some(&source) = self.config.sources.get(index) else { break };
             for channel in [source.read, source.bias, source.pulse] {
                 if self.dac.read_back(channel)? != 0 {
-                    return Err(Fault::new(Chip::Monitor, Cause::ReadBack));
+                    return Err(Fault::new(Chip::Currents, Cause::ReadBack));
                 }
             }
         }
@@ -77,14 +77,15 @@ impl<D: Dac, A: Adc, P: OutputPin, W: DelayNs> Light<D, A, P, W> {
     fn put(&mut self, channel: u8, code: u16) -> Result<(), Fault> {
         self.dac.set(channel, code)?;
         if self.dac.read_back(channel)? != code {
-            return Err(Fault::new(Chip::Monitor, Cause::ReadBack));
+            return Err(Fault::new(Chip::Currents, Cause::ReadBack));
         }
         Ok(())
     }
 
     /// Sets a constant power, which has been checked. Where it is the first light, the
-    /// shutter opens only after it has been seen to hold the light back.
-    pub(super) fn set(&mut self, source: Source, power: Microwatts) -> Result<(), Fault> {
+    /// shutter opens only after it has been seen to hold the light back. In a shot of this
+    /// source, which may go up to `peak`, the monitor sees the shot.
+    pub(super) fn set(&mut self, source: Source, power: Microwatts, peak: Option<Microwatts>) -> Result<(), Fault> {
         let config = *self.source(source).ok_or(Fault::new(Chip::Other, Cause::Channel))?;
         let code = config.code(power).ok_or(Fault::new(Chip::Other, Cause::Channel))?;
         let Some(slot) = self.powers.get_mut(usize::from(source.0)) else { return Ok(()) };
@@ -103,7 +104,8 @@ impl<D: Dac, A: Adc, P: OutputPin, W: DelayNs> Light<D, A, P, W> {
             self.ensure_unseen()?;
             self.open()?;
         }
-        match self.disagreement(source, power, power)? {
+        let (least, most) = peak.map_or((power, power), |peak| (Microwatts::ZERO, power.max(peak)));
+        match self.disagreement(source, least, most)? {
             Some(cause) => Err(Fault::new(Chip::Monitor, cause)),
             None => Ok(()),
         }
@@ -175,10 +177,10 @@ impl<D: Dac, A: Adc, P: OutputPin, W: DelayNs> Light<D, A, P, W> {
         })
     }
 
-    /// One look at all monitors; a fault when the last few looks in a row differed from what
-    /// is commanded. In a shot a source may show anything up to its peak, for which
-    /// `peaks` stands.
-    pub(super) fn look(&mut self, peaks: &[Option<Microwatts>; 8]) -> Result<(), Fault> {
+    /// One look at all monitors: whether they see what is commanded; a fault when the last
+    /// few looks in a row differed. In a shot a source may show anything up to its peak, for
+    /// which `peaks` stands.
+    pub(super) fn look(&mut self, peaks: &[Option<Microwatts>; 8]) -> Result<bool, Fault> {
         let mut found = None;
         for (source, (power, peak)) in (0..).zip(self.powers.into_iter().zip(peaks)).take(self.config.sources.len()) {
             let seen = match (self.open, peak) {
@@ -190,11 +192,11 @@ impl<D: Dac, A: Adc, P: OutputPin, W: DelayNs> Light<D, A, P, W> {
         }
         let Some(cause) = found else {
             self.differs = 0;
-            return Ok(());
+            return Ok(true);
         };
         self.differs = self.differs.saturating_add(1);
         if self.differs < self.config.disagreements {
-            return Ok(());
+            return Ok(false);
         }
         Err(Fault::new(Chip::Monitor, cause))
     }

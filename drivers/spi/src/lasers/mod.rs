@@ -45,6 +45,13 @@ use shots::{Phase, Shot, Shots};
 /// - What fails on the bus makes dark, as far as it goes, and latches
 ///   [`TRIP_MONITOR`](LaserStatus::TRIP_MONITOR); the error's code says what it was ([`Fault::from_code`]).
 ///   What couldn't be made dark is tried again at every poll.
+///
+/// # Shots in a queue
+///
+/// Two shots whose sources have the same peak and bias follow each other without a gap: the
+/// modulator has both. One with other levels has to wait for the DAC, and is handed over at the
+/// first poll after the one ahead has ended; an index mark or an address that came before
+/// that isn't its trigger any more.
 #[derive(Debug)]
 pub struct Lasers<D, A, P, L, M, W> {
     light: Light<D, A, P, W>,
@@ -174,7 +181,8 @@ impl<D: Dac, A: Adc, P: OutputPin, L: Lines, M: Modulator, W: DelayNs> Lasers<D,
         let peaks = self.shots.peaks();
         let lit = self.light.is_lit() || self.shots.fired().next().is_some();
         match self.light.look(&peaks) {
-            Ok(()) => self.disagrees = false,
+            // A fault lasts until they agree again, not until they may differ again.
+            Ok(agree) => self.disagrees &= !agree,
             // In the dark a blind monitor does no harm: light isn't allowed without it.
             Err(fault) if lit || fault.chip == crate::chip::Chip::Monitor => {
                 self.disagrees = true;
@@ -254,8 +262,8 @@ impl<D: Dac, A: Adc, P: OutputPin, L: Lines, M: Modulator, W: DelayNs> Lasers<D,
     fn douse(&mut self, cause: AbortCause) -> Result<()> {
         let stopped = self.modulator.stop();
         for slot in 0..SLOTS {
-            let started = self.shots.get(slot).is_some_and(|shot| shot.phase == Phase::Started);
-            let progress = if started { self.modulator.progress(slot).ok() } else { None };
+            let fired = self.shots.get(slot).is_some_and(Shot::is_fired);
+            let progress = if fired { self.modulator.progress(slot).ok() } else { None };
             self.shots.end(slot, cause, progress);
         }
         let (certain, dark) = self.light.dark();

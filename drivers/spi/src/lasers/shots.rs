@@ -66,7 +66,7 @@ impl Shot {
     fn ended(&self, cause: AbortCause, progress: Option<Progress>) -> Outcome {
         match progress {
             // The modulator can't tell.
-            None if self.phase == Phase::Started => Outcome::Unknown,
+            None if self.is_fired() => Outcome::Unknown,
             None => Outcome::NotDone,
             Some(Progress::Done) => Outcome::Done,
             Some(Progress::Underrun { at }) => Outcome::Underrun { at },

@@ -53,7 +53,7 @@ impl CellModel {
 
     /// Voltage at the electrode, in microvolts.
     pub fn voltage(&self, feed: Feed) -> i32 {
-        let nanovolts = self.nanovolts + self.current(feed) * i64::from(self.series_ohms);
+        let nanovolts = self.nanovolts.saturating_add(self.current(feed).saturating_mul(i64::from(self.series_ohms)));
         i32::try_from(nanovolts / 1_000).unwrap_or(i32::MAX)
     }
 

@@ -203,7 +203,7 @@ impl<C: Clock, E: Events, G: Gates, const RUNS: usize, const SPOTS: usize> SoftM
 
     /// When a waiting job begins, if its trigger has come.
     fn trigger(&self, job: &Job, since: u64, now: u64) -> (Option<u64>, u64) {
-        let delay = job.spots.iter().map(|s| delay_ns(s)).min().unwrap_or(0);
+        let delay = job.spots.iter().map(delay_ns).min().unwrap_or(0);
         let early = at_ns(EARLY_BITS, job.clock.0);
         let mut since = since;
         // Those that come too early don't count; there can't be many at a time.
@@ -332,7 +332,7 @@ fn close<G: Gates, const RUNS: usize, const SPOTS: usize>(
     for (spot, runs) in job.spots.iter().zip(&mut slot.spots) {
         if runs.begun && !runs.ended {
             let passed = when.saturating_sub(start.saturating_add(delay_ns(spot)));
-            let at = count_in(passed, job.clock.0).min(job.length).min(runs.taken);
+            let at = count_in(passed, job.clock.0).min(job.length);
             let ended = gates.end(spot.source, at);
             // One that can't be switched is tried again by the next stop.
             runs.ended = ended.is_ok();

@@ -22,7 +22,8 @@ struct Run {
 /// A sampler that converts when it is polled: from a timer interrupt at the sample rate, or
 /// from a loop that comes round as often. A conversion that is due and isn't made before the next
 /// one is due is lost, and counted: the samples that are delivered were taken within
-/// one period of their time.
+/// one period of their time. Poll as often while it waits for a trigger: the first sample is
+/// due when the trigger comes.
 ///
 /// `N` is the room in samples, over all channels.
 #[derive(Debug)]

@@ -4,7 +4,7 @@
 
 pub mod proxy;
 
-use std::cell::Cell;
+use core::cell::Cell;
 
 use disc_hal::hal::{
     ChannelKind, ChannelSpec, ElectrodeSpec, Few, Hertz, Microamperes, Microwatts, Millivolts, MillivoltsPerSecond,

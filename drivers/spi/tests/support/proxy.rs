@@ -130,6 +130,13 @@ impl TestRig {
     }
 }
 
+impl TestRig {
+    /// A way to the parts.
+    pub fn remote(&self) -> Remote {
+        self.remote.clone()
+    }
+}
+
 impl Rig for TestRig {
     fn identity(&self) -> &Identity {
         &self.identity
@@ -267,8 +274,18 @@ fn unable<T>(part: Part) -> Result<T> {
 }
 
 /// A servo that never locks: there is no medium.
-#[derive(Default)]
 struct Focus(FocusSpec);
+
+impl Default for Focus {
+    fn default() -> Self {
+        Self(FocusSpec {
+            travel_min: Nanometres(-500_000),
+            travel_max: Nanometres(500_000),
+            sweep_max: MicrometresPerSecond(100_000),
+            ..FocusSpec::default()
+        })
+    }
+}
 
 impl FocusServo for Focus {
     fn spec(&self) -> &FocusSpec {
@@ -300,8 +317,13 @@ impl FocusServo for Focus {
     }
 }
 
-#[derive(Default)]
 struct Tracking(TrackingSpec);
+
+impl Default for Tracking {
+    fn default() -> Self {
+        Self(TrackingSpec { push_pull: true, ..TrackingSpec::default() })
+    }
+}
 
 impl TrackingServo for Tracking {
     fn spec(&self) -> &TrackingSpec {
@@ -357,7 +379,7 @@ impl Spindle for Turntable {
             return Err(Error::new(Part::Spindle, ErrorKind::OutOfRange));
         }
         self.velocity = velocity;
-        let metres = 2e-9 * std::f64::consts::PI * f64::from(RADIUS.0);
+        let metres = 2e-9 * core::f64::consts::PI * f64::from(RADIUS.0);
         let turn_us = if velocity.0 == 0 { 0.0 } else { metres / f64::from(velocity.0) * 1e12 };
         self.remote.call(move |w| w.hardware.time.turn_us.set(turn_us as u64));
         Ok(velocity)
