@@ -66,7 +66,7 @@ impl State {
     pub(crate) fn crossings(&self) -> u32 {
         let open = if self.is_tracking() { 0 } else { self.travel - self.crossings_from };
         // Wraps, as the contract says.
-        (open / RUNOUT_NM & u64::from(u32::MAX)) as u32
+        ((open / RUNOUT_NM) & u64::from(u32::MAX)) as u32
     }
 }
 
