@@ -1,10 +1,11 @@
 //! Hosts: how one opens the firmware, writes with it, and dies.
 
+use core::time::Duration;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use disc_hal::hal::{
     AbortCause, Acquisition, Channels, ErrorKind, FocusCapture, FocusFlags, Hertz, LaserArray, LaserStatus,
@@ -186,7 +187,7 @@ pub(crate) fn flooded(setup: &Setup) -> Outcome<()> {
 }
 
 /// Whether a request came too late to be executed.
-fn late(error: &(dyn std::error::Error + 'static)) -> bool {
+fn late(error: &(dyn core::error::Error + 'static)) -> bool {
     error.downcast_ref::<disc_hal::hal::Error>().is_some_and(|e| e.kind == ErrorKind::Timeout)
 }
 

@@ -52,7 +52,7 @@ fn cut(runs: &[u8], step: u64) -> Vec<Shot> {
             }
             (at, left, border) = (at + part, left - part, border + step);
             let next = Shot { delay: at - border, runs: Vec::new(), length: 0 };
-            shots.push(std::mem::replace(&mut shot, next));
+            shots.push(core::mem::replace(&mut shot, next));
         }
         if left > 0 {
             shot.runs.push(left as u8);
@@ -69,7 +69,8 @@ fn cut(runs: &[u8], step: u64) -> Vec<Shot> {
 pub(crate) fn round_trip(setup: &Setup) -> Outcome<()> {
     let medium = Medium::load(&setup.medium.to_string_lossy())?;
     let first = Address(medium.layers[0].layout.data.first);
-    let data: [u8; BLOCK_BYTES] = std::array::from_fn(|i| (i as u32).wrapping_mul(2_654_435_761).rotate_left(11) as u8);
+    let data: [u8; BLOCK_BYTES] =
+        core::array::from_fn(|i| (i as u32).wrapping_mul(2_654_435_761).rotate_left(11) as u8);
     // Two sectors of run-in, in which the clock is found, the block, a sector of run-out.
     let mut runs = Vec::new();
     let mut encoder = Encoder::new();

@@ -1,10 +1,11 @@
 //! Restarts: what a host sees, and what doesn't happen again.
 
+use core::sync::atomic::{AtomicBool, Ordering};
+use core::time::Duration;
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use disc_hal::hal::{
     ArmToken, Electrode, Error, ErrorKind, LaserStatus, Microwatts, Millivolts, MillivoltsPerSecond, Outcome as Fate,

@@ -1,5 +1,6 @@
 //! What the pulse generator writes is what the digitiser reads, bit by bit.
 
+use core::cell::RefCell;
 use disc_hal::hal::{
     Address, Channels, FocusCapture, FocusServo as _, Hertz, MicrometresPerSecond, Microwatts, Nanometres, Picoseconds,
     Polarity, Source, Spindle as _, TrackingFlags, TrackingMethod, TrackingServo as _, Trigger, WriteStrategy,
@@ -12,7 +13,6 @@ use disc_hal_spi::models::Wire;
 use disc_hal_spi::modulator::{Job, JobSpot, Modulator as _, Progress};
 use disc_hal_spi::sampler::Sampler as _;
 use embedded_hal::spi::SpiDevice as _;
-use std::cell::RefCell;
 
 const SOURCE: Source = Source(0);
 
@@ -105,7 +105,7 @@ fn levels(world: &World, address: u32, bits: usize) -> Vec<bool> {
 fn wanted(runs: &[u8], delay: usize, bits: usize) -> Vec<bool> {
     let mut all = vec![false; delay];
     for (index, &run) in runs.iter().enumerate() {
-        all.extend(std::iter::repeat_n(index % 2 == 1, usize::from(run)));
+        all.extend(core::iter::repeat_n(index % 2 == 1, usize::from(run)));
     }
     all.resize(bits, false);
     all
