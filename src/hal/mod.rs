@@ -37,6 +37,7 @@
 //! - *floats?* They have a NaN, and round differently on a Cortex-M.
 
 mod bench;
+mod check;
 mod detector;
 mod electrode;
 mod error;
@@ -46,6 +47,8 @@ mod laser;
 #[cfg(feature = "mock")]
 mod mock;
 mod shot;
+#[cfg(feature = "std")]
+mod sleep;
 mod spindle;
 mod strategy;
 mod tracking;
@@ -67,6 +70,8 @@ pub use mock::{
     MockTrackingServo,
 };
 pub use shot::{AbortCause, ArmToken, Outcome, ShotClock, ShotId, ShotPlan, ShotSpot};
+#[cfg(feature = "std")]
+pub use sleep::Sleep;
 pub use spindle::{Spindle, SpindleFlags, SpindleSpec, SpindleStatus};
 pub use strategy::{RunClass, WriteStrategy};
 pub use tracking::{Polarity, TrackingFlags, TrackingMethod, TrackingServo, TrackingSpec, TrackingStatus};
