@@ -19,6 +19,11 @@
 //! - `off` and `release` are always allowed, in any state.
 //! - Say in every [`Error`] what state the outputs are in.
 //!
+//! What has to be refused whatever the bench is doing is in the specs:
+//! [`FocusSpec::check_capture`], [`DetectorSpec::check`] and so on. Shots, tokens and
+//! limits of light are kept by [`Guarded`](crate::safety::Guarded). The guide is
+//! [`drivers`](crate::drivers), the driver to copy `disc-hal-template`.
+//!
 //! # For script authors
 //!
 //! You are handed a [`Bench`] and borrow its parts, two at once if you like.
