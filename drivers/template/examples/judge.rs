@@ -11,7 +11,7 @@
 #[path = "../tests/support/mod.rs"]
 mod support;
 
-use std::error::Error;
+use core::error::Error;
 use std::process::ExitCode;
 
 use disc_hal::conformance::{Check, CheckResult, Limits, Observer, run};
