@@ -33,7 +33,7 @@
 //! | `conformance` | the promises of the contract, one named check each | `conformance` |
 //!
 //! The simulated bench is the crate `disc-hal-sim`, benches on a serial line are
-//! `disc-hal-serial`, the simulated bench behind a pseudo-terminal is
+//! `disc-hal-serial`, the simulated bench behind a pseudo-terminal or as a USB device is
 //! `disc-hal-emulator`, and the command `disc-hal-cli`.
 //!
 //! # Recording a file on a simulated disc

@@ -317,3 +317,7 @@ impl Queues {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "queues_tests.rs"]
+mod tests;

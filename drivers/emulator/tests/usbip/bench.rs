@@ -91,6 +91,37 @@ fn a_recording_is_the_same_to_the_last_byte() {
     }
 }
 
+#[test]
+#[ignore = "prints speeds"]
+fn speeds() {
+    use std::time::Instant;
+    let rig = SimRig::blank(medium(), 3).unwrap();
+    let ((), _) = wired(rig, Speed::Super, |rig| {
+        let mut times: Vec<_> = (0..2_000)
+            .map(|_| {
+                let start = Instant::now();
+                rig.bench().lasers.status().unwrap();
+                start.elapsed()
+            })
+            .collect();
+        times.sort();
+        println!("a status: median {:?}, 99 of 100 within {:?}", times[1_000], times[1_980]);
+    });
+    crate::attached(&DeviceOptions::new(Speed::Super), |mut host, _, _| {
+        host.configure();
+        let (block, count) = (vec![0; 1 << 20], 64);
+        let start = Instant::now();
+        let mut before = host.tell(1, &block);
+        for _ in 1..count {
+            let next = host.tell(1, &block);
+            assert_eq!(host.wait(core::mem::replace(&mut before, next)).status, 0);
+        }
+        assert_eq!(host.wait(before).status, 0);
+        let seconds = start.elapsed().as_secs_f64();
+        println!("to the bench: {:.0} MiB/s of zeros", f64::from(count) / seconds);
+    });
+}
+
 /// Which end lets go.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum End {
@@ -168,8 +199,9 @@ fn the_laser_goes_dark_when_the_cable_is_pulled() {
             }
             let (over, dark) = (over.unwrap(), dark.unwrap());
             println!("{end:?}: shot over {over} us, dark {dark} us after the last byte (bench's clock)");
-            let lease = u64::from(safety.write_lease) + 1_000;
-            assert!(over <= lease && dark <= lease, "{end:?}: {over} us, {dark} us");
+            // Well before the lease, which would do it too.
+            let most = u64::from(safety.write_lease) / 2;
+            assert!(over <= most && dark <= most, "{end:?}: {over} us, {dark} us");
             // The host learns it, and no outcome is made up.
             if end != End::Configuration {
                 assert!(bench.lasers.outcome(shot).is_err(), "{end:?}");
