@@ -1,7 +1,7 @@
 //! `disc-hal emulate --usbip`.
 
+use core::net::SocketAddr;
 use std::io;
-use std::net::SocketAddr;
 #[cfg(target_os = "linux")]
 use std::os::unix::net::UnixStream;
 
