@@ -35,7 +35,7 @@
 //! To write a driver for a tester, start with the guide, [`drivers`].
 //!
 //! The simulated bench is the crate `disc-hal-sim`, benches on a serial line are
-//! `disc-hal-serial`, the simulated bench behind a pseudo-terminal is
+//! `disc-hal-serial`, the simulated bench behind a pseudo-terminal or as a USB device is
 //! `disc-hal-emulator`, and the command `disc-hal-cli`.
 //!
 //! # Recording a file on a simulated disc

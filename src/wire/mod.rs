@@ -19,6 +19,7 @@ pub mod protocol {}
 mod reply;
 mod request;
 mod spec;
+pub mod usb;
 #[cfg(feature = "std")]
 pub mod wrappers;
 
