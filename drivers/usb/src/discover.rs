@@ -105,7 +105,7 @@ pub(crate) fn devices() -> Result<Vec<(DeviceInfo, Candidate)>, String> {
             Some((info, facts.candidate()))
         })
         .collect();
-    found.sort_by(|(_, a), (_, b)| natural(&a.path).cmp(&natural(&b.path)));
+    found.sort_by_key(|(_, candidate)| natural(&candidate.path));
     let serials: Vec<_> = found.iter().map(|(_, candidate)| candidate.serial.clone()).collect();
     for (_, candidate) in &mut found {
         candidate.selector = selector(candidate, &serials);
