@@ -217,6 +217,26 @@ fn a_layer_without_addresses_is_given_up_after_both_slopes() {
     assert_safe(&fake, "no address");
 }
 
+#[test]
+fn a_place_that_passes_by_while_its_shot_is_armed_is_sought_again() {
+    let medium = medium();
+    let mut fake = Fake::with_fault(&medium, Fault::SlowArm(1));
+    write(&mut fake, &medium, &mut Silent).unwrap();
+    let log = fake.log();
+    let at = log.iter().position(|c| *c == "arm_shot").unwrap();
+    let fire = log.iter().position(|c| *c == "fire").unwrap();
+    assert!(log[at..fire].contains(&"seek"), "{:?}", &log[at..fire]);
+    // The second time it is caught, and nothing is fired twice.
+    let track = fake.world.borrow().disc.recorded(0);
+    assert_eq!(track.map(|(first, _)| (first / 38_688.0).round()), Some(f64::from(0x2_FFF0)));
+    // A bench that is always too slow is told so, with nothing fired.
+    let mut fake = Fake::with_fault(&medium, Fault::SlowArm(u32::MAX));
+    let error = write(&mut fake, &medium, &mut Silent).unwrap_err();
+    assert!(matches!(error.problem(), Problem::SeekFailed { .. }), "{error}");
+    assert!(!fake.log().contains(&"fire"), "{error}");
+    assert_safe(&fake, "slow");
+}
+
 /// The lasers as a mock, the rest from the scripted bench: the order of calls is
 /// what a write promises.
 #[test]

@@ -45,7 +45,7 @@ impl Specs {
 }
 
 /// The bench that is being checked, and what is known of it so far.
-pub struct Context<'c> {
+pub(super) struct Context<'c> {
     pub(super) rig: &'c mut dyn Rig,
     pub(super) medium: Option<&'c Medium>,
     pub(super) limits: Limits,

@@ -58,7 +58,7 @@ use crate::hal::{Microwatts, Millivolts, Part, Rig};
 use crate::media::Medium;
 
 pub use checks::checks;
-pub use context::Context;
+use context::Context;
 pub use report::{CheckResult, Report};
 
 /// What the operator allows. No check goes beyond it, whatever the bench declares.
@@ -191,7 +191,7 @@ pub struct Check {
 
 impl Check {
     /// Does it.
-    pub fn run(&self, context: &mut Context<'_>) -> Verdict {
+    fn run(&self, context: &mut Context<'_>) -> Verdict {
         if let Some(reason) = context.unmet(self.needs) {
             return Verdict::Skip { reason };
         }
