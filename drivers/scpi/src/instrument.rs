@@ -146,12 +146,23 @@ impl Instrument {
     }
 
     fn converse(&mut self, message: &str, answered: bool) -> Result<String, Cause> {
-        if self.link.is_none() || self.dirty {
+        if self.link.is_none() {
+            // What the queue holds of another conversation is no answer to this one.
             self.step()?;
+        }
+        // What has come unasked may have taken the place of an entry of the queue.
+        if self.linked()?.drain()? > 0 {
+            self.dirty = true;
+            self.hiccups = self.hiccups.saturating_add(1);
+        }
+        if self.dirty {
+            let entries = self.step()?;
+            if entries.iter().any(|e| !e.code.is_query()) {
+                return Err(Cause::Refused(entries));
+            }
         }
         let wait = self.wait();
         let link = self.linked()?;
-        link.drain()?;
         link.send(message, &wait)?;
         let answer = if answered { link.receive(&wait)? } else { Vec::new() };
         let entries = self.errors()?;

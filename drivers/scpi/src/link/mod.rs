@@ -150,11 +150,11 @@ pub trait Link: Send {
     /// [`LinkError`].
     fn receive(&mut self, wait: &Wait) -> Result<Vec<u8>, LinkError>;
 
-    /// Throws away what has come and wasn't asked for, without waiting.
+    /// Throws away what has come and wasn't asked for, without waiting; how many bytes.
     ///
     /// # Errors
     /// [`LinkError`] when the link is gone.
-    fn drain(&mut self) -> Result<(), LinkError>;
+    fn drain(&mut self) -> Result<usize, LinkError>;
 
     /// Ends whatever is under way, as far as the link has a means for it.
     ///

@@ -122,9 +122,9 @@ impl<B: Bulk> Link for Usbtmc<B> {
         }
     }
 
-    fn drain(&mut self) -> Result<(), LinkError> {
+    fn drain(&mut self) -> Result<usize, LinkError> {
         // Nothing comes that wasn't requested.
-        Ok(())
+        Ok(0)
     }
 
     fn clear(&mut self, wait: &Wait) -> Result<(), LinkError> {
