@@ -10,6 +10,9 @@ mod measure;
 mod media;
 mod read;
 mod record;
+mod supply;
+
+pub(crate) use supply::SupplyArgs;
 
 use disc_hal::hal::Rig;
 use disc_hal::record::Options;
@@ -35,6 +38,7 @@ pub(crate) fn run(cli: Cli) -> Result<Code, Failure> {
         Command::Benches(args) => benches::run(&args, voice),
         Command::Emulate(args) => emulate::run(&args, voice),
         Command::Conformance(args) => conformance::run(&args, voice),
+        Command::Supply(args) => supply::run(&args, voice),
         Command::Media(args) => media::run(&args),
         Command::Format(Format::Encode(args)) => format::encode(&args),
         Command::Format(Format::Decode(args)) => format::decode(&args),
