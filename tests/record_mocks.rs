@@ -8,7 +8,7 @@ use std::panic::catch_unwind;
 
 use disc_hal::hal::{
     Address, ArmToken, Error, ErrorKind, Few, Hertz, LaserArraySpec, LaserStatus, Microwatts, MockBench,
-    MockLaserArray, Nanojoules, Outcome, Part, ShotId, ShotPlan, SourceSpec, Trigger,
+    MockElectrodeSupply, MockLaserArray, Nanojoules, Outcome, Part, ShotId, ShotPlan, SourceSpec, SupplySpec, Trigger,
 };
 use disc_hal::media::Medium;
 use disc_hal::record::{Light, Observer, Options, Problem, RecordError, Session, Silent, Stage};
@@ -286,6 +286,30 @@ fn a_write_begins_feeds_arms_fires_and_ends_dark() {
     let mut session = Session::new(bench, &medium, Options::default(), &mut silent);
     session.write_file(0, None, &[1; 100], 1, &medium.layers[0].write.strategy).unwrap();
     session.close().unwrap();
+}
+
+#[test]
+fn a_supply_without_a_lease_needs_consent() {
+    let medium = medium();
+    for (keeps_lease, consent, refused) in [(false, false, true), (false, true, false), (true, false, false)] {
+        let mut fake = Fake::new(&medium);
+        let mut supply = MockElectrodeSupply::new();
+        supply.expect_spec().return_const(SupplySpec { keeps_lease, ..SupplySpec::default() });
+        let mut options = Options::default();
+        options.without_lease = consent;
+        let mut silent = Silent;
+        let bench = fake.bench().with_electrodes(&mut supply);
+        match Session::open(bench, &medium, options, &mut silent) {
+            Ok(session) => {
+                assert!(!refused, "{keeps_lease} {consent}");
+                session.close().unwrap();
+            }
+            Err(error) => {
+                assert!(refused && matches!(error.problem(), Problem::NoLease), "{keeps_lease} {consent}: {error}");
+                assert!(error.to_string().contains("consent") && error.to_string().ends_with("the lasers are off"));
+            }
+        }
+    }
 }
 
 #[test]

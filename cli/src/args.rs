@@ -8,6 +8,7 @@ use clap::{ArgGroup, Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use disc_hal::hal::{Microwatts, Millivolts};
 use disc_hal_sim::defects::Defect;
 
+use crate::commands::SupplyArgs;
 use crate::exit;
 use crate::selector::{Link, Selector};
 
@@ -46,6 +47,7 @@ pub(crate) enum Command {
     /// Prints or checks the udev rules that let users open benches on the USB (Linux).
     #[command(subcommand)]
     Udev(Udev),
+    Supply(SupplyArgs),
     Media(Media),
     /// Goes between files and raw channel bits, without any disc.
     #[command(subcommand)]
@@ -69,6 +71,10 @@ pub(crate) struct Target {
     /// of the disc file, else dual-layer (a new disc, or one in a bench on a link).
     #[arg(long, value_name = "NAME|FILE")]
     pub(crate) medium: Option<String>,
+    /// Consents to an electrode supply that stays on when this program is killed or the
+    /// link is lost.
+    #[arg(long)]
+    pub(crate) without_lease: bool,
 }
 
 impl Target {
@@ -391,6 +397,9 @@ pub(crate) struct Conformance {
     /// Allows voltage at the electrodes, up to so much, such as 1.2V.
     #[arg(long, value_name = "VOLTAGE")]
     pub(crate) electrode_max: Option<Millivolts>,
+    /// Consents to an electrode supply that stays on when this program is killed.
+    #[arg(long)]
+    pub(crate) without_lease: bool,
     /// The medium in the bench: a preset (see `disc-hal media`) or a medium file.
     #[arg(long, value_name = "NAME|FILE")]
     pub(crate) medium: Option<String>,

@@ -184,6 +184,7 @@ impl From<RecordError> for Failure {
     fn from(error: RecordError) -> Self {
         let failure = Self::new(code_of(&error), error.to_string());
         let next = match (error.problem(), error.light()) {
+            (Problem::NoLease, _) => Some("give --without-lease if somebody watches the supply".into()),
             (_, Light::Unknown(_)) => Some("switch the bench off at its key before opening it".into()),
             (_, Light::OffWithin(_)) => {
                 Some("check cable and power, then open the bench again; what was being written may be damaged".into())
@@ -230,6 +231,7 @@ fn code_of(error: &RecordError) -> Code {
             _ => Code::Device,
         },
         Problem::NoDisc => Code::NoDevice,
+        Problem::NoLease => Code::Usage,
         Problem::ShotEnded(Outcome::Aborted {
             cause: AbortCause::Interlock | AbortCause::Limit | AbortCause::Lease,
             ..

@@ -157,6 +157,9 @@ pub(super) fn run(args: &Conformance, voice: Voice) -> Result<Code, Failure> {
     if let Some(most) = args.electrode_max {
         limits = limits.with_electrodes(most);
     }
+    if args.without_lease {
+        limits = limits.without_lease();
+    }
     let Judged { mut rig, medium, file, words } = open(args)?;
     let inputs: Vec<_> = file.iter().map(PathBuf::as_path).collect();
     let page = args.report.as_deref().map(|p| OutFile::create(p, &inputs)).transpose()?;

@@ -10,7 +10,10 @@ mod measure;
 mod media;
 mod read;
 mod record;
+mod supply;
 mod udev;
+
+pub(crate) use supply::SupplyArgs;
 
 use disc_hal::hal::Rig;
 use disc_hal::record::Options;
@@ -37,6 +40,7 @@ pub(crate) fn run(cli: Cli) -> Result<Code, Failure> {
         Command::Emulate(args) => emulate::run(&args, voice),
         Command::Conformance(args) => conformance::run(&args, voice),
         Command::Udev(args) => udev::run(&args),
+        Command::Supply(args) => supply::run(&args, voice),
         Command::Media(args) => media::run(&args),
         Command::Format(Format::Encode(args)) => format::encode(&args),
         Command::Format(Format::Decode(args)) => format::decode(&args),

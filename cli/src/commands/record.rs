@@ -142,6 +142,7 @@ pub(super) fn run(args: &Record, voice: Voice) -> Result<Code, Failure> {
         .collect();
     let mut options = options(&bench);
     options.min_blocks = args.min_blocks;
+    options.without_lease = args.target.without_lease;
     options.settings.push(("least ECC blocks".into(), args.min_blocks.to_string()));
     let mut finished = None;
     let failure = with_bench(&mut bench, Purpose::Write, voice, |rig, watch| {
