@@ -6,9 +6,8 @@ use std::path::PathBuf;
 use disc_hal::wire::usb;
 use nusb::{DeviceInfo, MaybeFuture as _, Speed};
 
-use crate::access::{Access, Holder, may_open};
+use crate::access::{Access, Holder};
 use crate::layout::Layout;
-use crate::process::holder;
 use crate::selector::Selector;
 
 /// A device that has an interface of ours. Its texts come from the device: control
@@ -220,6 +219,8 @@ impl Facts {
 
     #[cfg(target_os = "linux")]
     fn look(&mut self, info: &DeviceInfo, number: u8) {
+        use crate::{access::may_open, process::holder};
+
         let sys = info.sysfs_path();
         let active = std::fs::read_to_string(sys.join("bConfigurationValue")).ok();
         let active: Option<u8> = active.and_then(|text| text.trim().parse().ok());
