@@ -1,8 +1,8 @@
 //! `disc-hal supply`: instruments that can be an electrode supply.
 
+use core::time::Duration;
 use std::path::PathBuf;
 use std::thread::sleep;
-use std::time::Duration;
 
 use clap::{ArgGroup, Args, Subcommand};
 use disc_hal::conformance::{Limits, run as run_checks};

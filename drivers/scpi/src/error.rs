@@ -40,7 +40,7 @@ pub enum Cause {
     #[error("another instrument answers: it was `{was}` and is `{is}`")]
     OtherInstrument {
         /// Who it was.
-        was: Idn,
+        was: Box<Idn>,
         /// What answers now.
         is: String,
     },

@@ -219,7 +219,7 @@ impl Instrument {
             let mut link = (self.opener)(&self.resource)?;
             let is = who(&mut *link, self.timeout, self.stop.as_ref())?;
             if is != known {
-                return Err(Cause::OtherInstrument { was: known, is: is.text });
+                return Err(Cause::OtherInstrument { was: Box::new(known), is: is.text });
             }
             self.hiccups = self.hiccups.saturating_add(1);
             self.link = Some(link);

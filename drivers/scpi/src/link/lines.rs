@@ -58,7 +58,7 @@ impl<P: Pipe> Link for Lines<P> {
             }
             let Some(slice) = wait.slice()? else {
                 // The end of it, should it come, is a line that nobody asked for.
-                return Err(wait.over(&std::mem::take(&mut self.rest)));
+                return Err(wait.over(&core::mem::take(&mut self.rest)));
             };
             self.fill(slice)?;
         }

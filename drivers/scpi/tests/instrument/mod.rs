@@ -237,7 +237,7 @@ fn serve(shared: &Shared, mut end: impl End) {
             }
             for byte in bytes {
                 plan.heard += 1;
-                if plan.loses.is_none_or(|every| plan.heard % every != 0) {
+                if plan.loses.is_none_or(|every| !plan.heard.is_multiple_of(every)) {
                     heard.push(byte);
                 }
             }

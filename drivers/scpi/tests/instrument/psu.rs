@@ -94,11 +94,14 @@ pub fn nr3(value: f64) -> String {
     format!("{digits}E{:+03}", power.parse::<i32>().unwrap())
 }
 
+/// What a command does to a channel.
+type Does<T> = fn(&mut Psu, usize, &mut Parameters) -> Result<T>;
+
 /// A command: what it does to a channel, and what it answers.
 pub struct Fun {
     pub channel: usize,
-    pub event: Option<fn(&mut Psu, usize, &mut Parameters) -> Result<()>>,
-    pub query: Option<fn(&mut Psu, usize, &mut Parameters) -> Result<String>>,
+    pub event: Option<Does<()>>,
+    pub query: Option<Does<String>>,
 }
 
 /// Text as it is.
