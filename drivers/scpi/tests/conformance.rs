@@ -3,9 +3,9 @@
 
 mod instrument;
 
+use core::time::Duration;
 use std::io;
 use std::thread::sleep;
-use std::time::Duration;
 
 use disc_hal::conformance::{Limits, Quiet, Report, run};
 use disc_hal::hal::{Bench, Identity, Microamperes, Microwatts, Millivolts, MillivoltsPerSecond, OffHandle, Rig};
