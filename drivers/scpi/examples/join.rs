@@ -9,9 +9,9 @@
 #[path = "../tests/instrument/mod.rs"]
 mod instrument;
 
-use std::error::Error;
+use core::error::Error;
+use core::time::Duration;
 use std::thread::sleep;
-use std::time::Duration;
 
 use disc_hal::hal::{
     Electrode, ElectrodeSupply as _, Microamperes, Microwatts, Millivolts, MillivoltsPerSecond, Rig as _, Source,

@@ -282,7 +282,7 @@ mod tests {
         assert!(tmc.clear(&wait()).unwrap_err().to_string().contains("INITIATE_CLEAR"));
         // For ever pending: the wait ends it.
         tmc.bulk.status.push_back(vec![1]);
-        tmc.bulk.status.extend(std::iter::repeat_n(vec![2, 0], 100));
+        tmc.bulk.status.extend(core::iter::repeat_n(vec![2, 0], 100));
         assert!(matches!(tmc.clear(&Wait::new(Duration::from_millis(40))), Err(LinkError::Timeout { .. })));
     }
 }
