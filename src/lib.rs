@@ -32,8 +32,10 @@
 //! | `record` | the algorithms | `std` |
 //! | `conformance` | the promises of the contract, one named check each | `conformance` |
 //!
+//! To write a driver for a tester, start with the guide, [`drivers`].
+//!
 //! The simulated bench is the crate `disc-hal-sim`, benches on a serial line are
-//! `disc-hal-serial`, the simulated bench behind a pseudo-terminal is
+//! `disc-hal-serial`, the simulated bench behind a pseudo-terminal or as a USB device is
 //! `disc-hal-emulator`, and the command `disc-hal-cli`.
 //!
 //! # Recording a file on a simulated disc
@@ -68,6 +70,8 @@
 //! act against them, and must never be the only thing between a laser and an eye.
 #![cfg_attr(not(feature = "std"), no_std)]
 
+#[doc = include_str!("../docs/drivers.md")]
+pub mod drivers {}
 pub mod hal;
 pub mod safety;
 pub mod wire;

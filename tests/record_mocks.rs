@@ -8,7 +8,7 @@ use std::panic::catch_unwind;
 
 use disc_hal::hal::{
     Address, ArmToken, Error, ErrorKind, Few, Hertz, LaserArraySpec, LaserStatus, Microwatts, MockBench,
-    MockLaserArray, Nanojoules, Outcome, Part, ShotId, ShotPlan, SourceSpec, Trigger,
+    MockElectrodeSupply, MockLaserArray, Nanojoules, Outcome, Part, ShotId, ShotPlan, SourceSpec, SupplySpec, Trigger,
 };
 use disc_hal::media::Medium;
 use disc_hal::record::{Light, Observer, Options, Problem, RecordError, Session, Silent, Stage};
@@ -217,6 +217,26 @@ fn a_layer_without_addresses_is_given_up_after_both_slopes() {
     assert_safe(&fake, "no address");
 }
 
+#[test]
+fn a_place_that_passes_by_while_its_shot_is_armed_is_sought_again() {
+    let medium = medium();
+    let mut fake = Fake::with_fault(&medium, Fault::SlowArm(1));
+    write(&mut fake, &medium, &mut Silent).unwrap();
+    let log = fake.log();
+    let at = log.iter().position(|c| *c == "arm_shot").unwrap();
+    let fire = log.iter().position(|c| *c == "fire").unwrap();
+    assert!(log[at..fire].contains(&"seek"), "{:?}", &log[at..fire]);
+    // The second time it is caught, and nothing is fired twice.
+    let track = fake.world.borrow().disc.recorded(0);
+    assert_eq!(track.map(|(first, _)| (first / 38_688.0).round()), Some(f64::from(0x2_FFF0)));
+    // A bench that is always too slow is told so, with nothing fired.
+    let mut fake = Fake::with_fault(&medium, Fault::SlowArm(u32::MAX));
+    let error = write(&mut fake, &medium, &mut Silent).unwrap_err();
+    assert!(matches!(error.problem(), Problem::SeekFailed { .. }), "{error}");
+    assert!(!fake.log().contains(&"fire"), "{error}");
+    assert_safe(&fake, "slow");
+}
+
 /// The lasers as a mock, the rest from the scripted bench: the order of calls is
 /// what a write promises.
 #[test]
@@ -266,6 +286,30 @@ fn a_write_begins_feeds_arms_fires_and_ends_dark() {
     let mut session = Session::new(bench, &medium, Options::default(), &mut silent);
     session.write_file(0, None, &[1; 100], 1, &medium.layers[0].write.strategy).unwrap();
     session.close().unwrap();
+}
+
+#[test]
+fn a_supply_without_a_lease_needs_consent() {
+    let medium = medium();
+    for (keeps_lease, consent, refused) in [(false, false, true), (false, true, false), (true, false, false)] {
+        let mut fake = Fake::new(&medium);
+        let mut supply = MockElectrodeSupply::new();
+        supply.expect_spec().return_const(SupplySpec { keeps_lease, ..SupplySpec::default() });
+        let mut options = Options::default();
+        options.without_lease = consent;
+        let mut silent = Silent;
+        let bench = fake.bench().with_electrodes(&mut supply);
+        match Session::open(bench, &medium, options, &mut silent) {
+            Ok(session) => {
+                assert!(!refused, "{keeps_lease} {consent}");
+                session.close().unwrap();
+            }
+            Err(error) => {
+                assert!(refused && matches!(error.problem(), Problem::NoLease), "{keeps_lease} {consent}: {error}");
+                assert!(error.to_string().contains("consent") && error.to_string().ends_with("the lasers are off"));
+            }
+        }
+    }
 }
 
 #[test]

@@ -8,8 +8,9 @@ use clap::{ArgGroup, Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use disc_hal::hal::{Microwatts, Millivolts};
 use disc_hal_sim::defects::Defect;
 
+use crate::commands::SupplyArgs;
 use crate::exit;
-use crate::selector::{Port, Selector};
+use crate::selector::{Link, Selector};
 
 /// Records, reads, measures and judges optical discs on any bench.
 ///
@@ -43,6 +44,10 @@ pub(crate) enum Command {
     Benches(Benches),
     Conformance(Conformance),
     Emulate(Emulate),
+    /// Prints or checks the udev rules that let users open benches on the USB (Linux).
+    #[command(subcommand)]
+    Udev(Udev),
+    Supply(SupplyArgs),
     Media(Media),
     /// Goes between files and raw channel bits, without any disc.
     #[command(subcommand)]
@@ -55,7 +60,8 @@ pub(crate) enum Command {
 pub(crate) struct Target {
     /// The bench: `sim` for a simulated one, `sim:FILE` with the disc in a disc file,
     /// `serial:PORT` for one on a serial line at 115200 baud, `serial:PORT@BAUD` at
-    /// another rate. `disc-hal benches` lists what is there.
+    /// another rate, `usb:SERIAL` for the one on the USB with that serial number, `usb:`
+    /// for the only one, `usb:@PORT` by its port. `disc-hal benches` lists what is there.
     #[arg(long, value_name = "SELECTOR", conflicts_with = "disc")]
     pub(crate) bench: Option<Selector>,
     /// The disc file of a simulated disc; the same as --bench sim:FILE.
@@ -65,13 +71,17 @@ pub(crate) struct Target {
     /// of the disc file, else dual-layer (a new disc, or one in a bench on a link).
     #[arg(long, value_name = "NAME|FILE")]
     pub(crate) medium: Option<String>,
+    /// Consents to an electrode supply that stays on when this program is killed or the
+    /// link is lost.
+    #[arg(long)]
+    pub(crate) without_lease: bool,
 }
 
 impl Target {
-    /// The port of a bench on a serial line, if that is what is meant.
-    pub(crate) fn port(&self) -> Option<&Port> {
+    /// Where a bench at the other end of a link is, if that is what is meant.
+    pub(crate) fn link(&self) -> Option<&Link> {
         match &self.bench {
-            Some(Selector::Serial(port)) => Some(port),
+            Some(Selector::Link(link)) => Some(link),
             _ => None,
         }
     }
@@ -101,6 +111,7 @@ Examples:
   disc-hal record notes.txt --disc both.dhd --layer 0      adds to a disc
   disc-hal record data.bin --seed 7 --json > result.json
   disc-hal record data.bin --bench serial:/dev/ttyACM0     on a real bench
+  disc-hal record data.bin --bench usb:                    on the only one on the USB
 
 The exit code is 1 if the file is recorded and a limit is not kept; see
 `disc-hal --help` for the others.")]
@@ -221,9 +232,9 @@ pub(crate) struct Info {
 
 /// Lists every bench that can be given to --bench, and whether it can be opened.
 ///
-/// These are the simulator, the disc files (*.dhd) in the current folder, and the
-/// serial ports of this machine. No port is opened without --probe, because opening
-/// one resets some devices.
+/// These are the simulator, the disc files (*.dhd) in the current folder, the serial
+/// ports of this machine, and the devices on its USB that have the interface of a
+/// bench. Nothing is opened without --probe, because opening a port resets some devices.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Examples:
@@ -233,8 +244,8 @@ Examples:
   disc-hal benches --json
   disc-hal benches --require 2 || echo 'a bench is missing'")]
 pub(crate) struct Benches {
-    /// Opens each port that can be opened, greets, and says who answers or why it is
-    /// none of ours. Some devices start anew when their port is opened: not while one
+    /// Opens each port (at this rate) and each device that can be opened, greets, and says
+    /// who answers or why it is none of ours. Some devices start anew when their port is opened: not while one
     /// of them is at work.
     #[arg(long, value_name = "BAUD", num_args = 0..=1, default_missing_value = "115200", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) probe: Option<u32>,
@@ -253,7 +264,8 @@ pub(crate) struct Benches {
 
 /// Serves a simulated bench on a port that any host can open, until Ctrl-C.
 ///
-/// Prints one line, the selector of the bench, and then tells on the standard
+/// Prints one line, the selector of the bench (for `--usbip` without `--attach`: what to
+/// type on the machine that is to have it), and then tells on the standard
 /// error what happens. A disc file is made if it isn't there, kept from others who
 /// would record on it, and stored whenever a host ends its session and at the end;
 /// without one the disc lives as long as the emulator.
@@ -263,13 +275,33 @@ Examples:
   disc-hal emulate --serial --disc disc-1.dhd
   disc-hal emulate --serial --link /tmp/bench &
   disc-hal record README.md --bench serial:/tmp/bench
-  disc-hal emulate --serial --clock wall --for 10m")]
+  disc-hal emulate --serial --clock wall --for 10m
+  disc-hal emulate --usbip                        then, as root: usbip attach -r 127.0.0.1 -b 1-1
+  sudo disc-hal emulate --usbip --attach --speed super --disc disc-1.dhd")]
 #[cfg_attr(not(unix), allow(dead_code, reason = "there are no pseudo-terminals to serve it on"))]
 pub(crate) struct Emulate {
     /// On a pseudo-terminal: a serial port without hardware, whose baud rate is
     /// whatever the host likes.
     #[arg(long, group = "kind")]
     pub(crate) serial: bool,
+    /// As a USB device, which a machine with Linux or another USB/IP client attaches from
+    /// this address [default: 127.0.0.1:3240]. Whoever reaches it can use the bench.
+    #[arg(long, group = "kind", value_name = "ADDRESS", num_args = 0..=1)]
+    #[allow(clippy::option_option, reason = "the option and its value may both be left out")]
+    pub(crate) usbip: Option<Option<String>>,
+    /// Attaches the USB device to this machine (Linux with vhci-hcd, as root), instead of
+    /// waiting for one.
+    #[arg(long, conflicts_with = "serial")]
+    pub(crate) attach: bool,
+    /// Speed of the USB device.
+    #[arg(long, value_enum, default_value_t, conflicts_with = "serial")]
+    pub(crate) speed: UsbSpeed,
+    /// Serial number of the USB device [default: the bench's].
+    #[arg(long, value_name = "SERIAL", conflicts_with = "serial")]
+    pub(crate) usb_serial: Option<String>,
+    /// Something wrong with the USB device, for tests of hosts.
+    #[arg(long, value_name = "FLAW", conflicts_with = "serial")]
+    pub(crate) usb_flaw: Option<String>,
     /// The disc file.
     #[arg(long, value_name = "FILE")]
     pub(crate) disc: Option<PathBuf>,
@@ -284,7 +316,7 @@ pub(crate) struct Emulate {
     #[arg(long, value_enum, default_value_t)]
     pub(crate) clock: Clock,
     /// A lasting name for the port: a symbolic link, gone when the emulator ends.
-    #[arg(long, value_name = "PATH")]
+    #[arg(long, value_name = "PATH", conflicts_with = "usbip")]
     pub(crate) link: Option<PathBuf>,
     /// Number of this start, by which hosts see that the bench was restarted
     /// [default: from the time].
@@ -303,6 +335,18 @@ pub(crate) enum Clock {
     Host,
     /// The clock on the wall: goes dark by itself when the host is gone.
     Wall,
+}
+
+/// Speed of an emulated USB device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(crate) enum UsbSpeed {
+    /// 12 Mbit/s.
+    Full,
+    /// 480 Mbit/s.
+    #[default]
+    High,
+    /// 5 Gbit/s.
+    Super,
 }
 
 /// A time such as `500ms`, `90s`, `10m` or `2h`; without a unit, seconds.
@@ -340,7 +384,8 @@ Examples:
 The exit code is 1 if a check fails, or if none could be made.")]
 pub(crate) struct Conformance {
     /// The bench: `sim` for a simulated one, `sim:FILE` with the disc in a disc file,
-    /// `serial:PORT` or `serial:PORT@BAUD` for one on a serial line.
+    /// `serial:PORT` or `serial:PORT@BAUD` for one on a serial line, `usb:SERIAL` or `usb:`
+    /// for one on the USB.
     #[arg(long, value_name = "SELECTOR")]
     pub(crate) bench: Option<Selector>,
     /// The greatest power on the disc that may be asked for, such as 20mW.
@@ -352,6 +397,9 @@ pub(crate) struct Conformance {
     /// Allows voltage at the electrodes, up to so much, such as 1.2V.
     #[arg(long, value_name = "VOLTAGE")]
     pub(crate) electrode_max: Option<Millivolts>,
+    /// Consents to an electrode supply that stays on when this program is killed.
+    #[arg(long)]
+    pub(crate) without_lease: bool,
     /// The medium in the bench: a preset (see `disc-hal media`) or a medium file.
     #[arg(long, value_name = "NAME|FILE")]
     pub(crate) medium: Option<String>,
@@ -374,6 +422,38 @@ pub(crate) struct Conformance {
     /// Plants a defect in a simulated bench, to see the checks find it.
     #[arg(long, value_name = "NAME")]
     pub(crate) defect: Option<Defect>,
+}
+
+/// What to do with udev's rules.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Udev {
+    /// Prints the rules file, 70-disc-hal.rules.
+    ///
+    /// It gives every device with the interface of a bench to whoever sits at the machine,
+    /// and keeps modem managers off; for machines at which nobody sits it has lines with
+    /// a group, in comments.
+    #[command(after_long_help = "\
+Example:
+  disc-hal udev print | sudo tee /etc/udev/rules.d/70-disc-hal.rules
+  sudo udevadm control --reload && sudo udevadm trigger")]
+    Print,
+    Check(UdevCheck),
+}
+
+/// Says for every bench on the USB whether this user may open it, and which installed
+/// rule gives somebody the right.
+///
+/// The rights are tried with access(2); nothing is opened and nothing changed. The exit
+/// code is 3 if one of the benches can't be opened by this user.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  disc-hal udev check
+  disc-hal udev check --json")]
+pub(crate) struct UdevCheck {
+    /// Prints one JSON document.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// Lists the media that are built in, or prints one as a medium file.

@@ -29,6 +29,9 @@ impl Words {
     /// For a bench at the other end of a link.
     pub(crate) const REMOTE: Self =
         Self { first: "the lasers go dark", second: "what was being recorded has no end on the disc" };
+    /// For an electrode supply alone.
+    pub(crate) const SUPPLY: Self =
+        Self { first: "the outputs are switched off", second: "look at the instrument whether its outputs are off" };
     /// For the other end.
     #[cfg(unix)]
     pub(crate) const EMULATED: Self = Self {

@@ -45,7 +45,7 @@ impl Specs {
 }
 
 /// The bench that is being checked, and what is known of it so far.
-pub struct Context<'c> {
+pub(super) struct Context<'c> {
     pub(super) rig: &'c mut dyn Rig,
     pub(super) medium: Option<&'c Medium>,
     pub(super) limits: Limits,
@@ -246,7 +246,15 @@ impl<'c> Context<'c> {
         if with(Needs::ELECTRODES) && self.limits.electrode_max.is_none() {
             return Some("needs voltage, which the operator doesn't allow".into());
         }
+        if with(Needs::ELECTRODES) && !self.keeps_lease() && !self.limits.without_lease {
+            return Some("the supply can't keep a lease, and the operator doesn't consent to that".into());
+        }
         None
+    }
+
+    /// Whether electrodes are switched off when nobody is left to do it.
+    pub(super) fn keeps_lease(&self) -> bool {
+        self.specs.supply.is_none_or(|supply| supply.keeps_lease)
     }
 
     pub(super) fn source_spec(&self) -> SourceSpec {

@@ -58,7 +58,7 @@ use crate::hal::{Microwatts, Millivolts, Part, Rig};
 use crate::media::Medium;
 
 pub use checks::checks;
-pub use context::Context;
+use context::Context;
 pub use report::{CheckResult, Report};
 
 /// What the operator allows. No check goes beyond it, whatever the bench declares.
@@ -71,12 +71,15 @@ pub struct Limits {
     pub may_emit: bool,
     /// The greatest voltage of either sign; `None` for none at all.
     pub electrode_max: Option<Millivolts>,
+    /// Whether electrodes may be driven though their supply stays on when this program
+    /// is gone ([`keeps_lease`](crate::hal::SupplySpec::keeps_lease)).
+    pub without_lease: bool,
 }
 
 impl Limits {
     /// At most so much power, and none unless [`with_light`](Self::with_light) is called.
     pub const fn new(max_power: Microwatts) -> Self {
-        Self { max_power, may_emit: false, electrode_max: None }
+        Self { max_power, may_emit: false, electrode_max: None, without_lease: false }
     }
 
     /// The same, and light may be made.
@@ -90,6 +93,13 @@ impl Limits {
     #[must_use]
     pub const fn with_electrodes(mut self, most: Millivolts) -> Self {
         self.electrode_max = Some(most);
+        self
+    }
+
+    /// The same, also where the supply can't keep a lease: somebody watches it.
+    #[must_use]
+    pub const fn without_lease(mut self) -> Self {
+        self.without_lease = true;
         self
     }
 }
@@ -191,7 +201,7 @@ pub struct Check {
 
 impl Check {
     /// Does it.
-    pub fn run(&self, context: &mut Context<'_>) -> Verdict {
+    fn run(&self, context: &mut Context<'_>) -> Verdict {
         if let Some(reason) = context.unmet(self.needs) {
             return Verdict::Skip { reason };
         }

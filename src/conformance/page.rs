@@ -66,6 +66,9 @@ pub(super) fn html(report: &Report) -> String {
     for (name, value) in rows {
         let _ = writeln!(page, "<tr><th>{name}</th><td>{}</td></tr>", escape(&value));
     }
+    for promise in &report.not_given {
+        let _ = writeln!(page, "<tr><th>not given</th><td>{}</td></tr>", escape(promise));
+    }
     page.push_str("</tbody></table>\n");
     table(&mut page, report, "Failed", |v| matches!(v, Verdict::Fail { .. }));
     table(&mut page, report, "Passed", |v| matches!(v, Verdict::Pass { .. }));

@@ -29,6 +29,9 @@ impl CheckResult {
     }
 }
 
+/// What a supply without a lease doesn't promise.
+const NO_LEASE: &str = "the electrode supply keeps no lease: its outputs stay on when the host is gone";
+
 /// What a run found.
 #[derive(Debug, Clone, Serialize)]
 #[non_exhaustive]
@@ -43,6 +46,8 @@ pub struct Report {
     pub may_emit: bool,
     /// The operator's greatest voltage, in millivolts.
     pub electrode_max_mv: Option<i32>,
+    /// Promises of the contract that the bench declares not to give.
+    pub not_given: Vec<String>,
     /// Sectors of the first layer's test area that shots were written to, first and last.
     pub used: Option<(u32, u32)>,
     /// The checks, in the order in which they ran.
@@ -57,6 +62,10 @@ impl Report {
             max_power_uw: context.limits.max_power.0,
             may_emit: context.limits.may_emit,
             electrode_max_mv: context.limits.electrode_max.map(|v| v.0),
+            not_given: match context.keeps_lease() {
+                true => Vec::new(),
+                false => vec![NO_LEASE.into()],
+            },
             used: context.used,
             results,
         }
@@ -120,7 +129,11 @@ impl Report {
         let mut text = format!("bench:   {}\n", printable(&self.bench));
         let _ = writeln!(text, "medium:  {}", printable(self.medium.as_deref().unwrap_or("none named")));
         let _ = writeln!(text, "allowed: {}", self.allowed());
-        let _ = writeln!(text, "written: {}\n", self.place());
+        let _ = writeln!(text, "written: {}", self.place());
+        for promise in &self.not_given {
+            let _ = writeln!(text, "not given: {promise}");
+        }
+        text.push('\n');
         let width = self.results.iter().map(|r| r.name.len()).max().unwrap_or(0);
         for r in &self.results {
             let (word, said) = (r.verdict.word(), printable(r.verdict.text()));
@@ -167,6 +180,7 @@ mod tests {
             max_power_uw: 20_000,
             may_emit: true,
             electrode_max_mv: None,
+            not_given: vec!["no <lease>".into()],
             used: Some((0x1_F000, 0x1_F7FF)),
             results: verdicts.iter().map(result).collect(),
         }
@@ -193,6 +207,7 @@ mod tests {
     fn the_text_has_verdict_reason_and_promise_and_no_escapes() {
         let text = report(&verdicts()).text();
         assert!(text.contains("FAIL  laser.off.always_allowed  5 < 6") && text.contains("promised: Always"), "{text}");
+        assert!(text.contains("\nnot given: no <lease>\n"), "{text}");
         assert!(text.contains("01F000h to 01F7FFh") && !text.contains('\u{1b}'), "{text}");
     }
 

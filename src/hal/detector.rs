@@ -120,8 +120,8 @@ pub trait Photodetector {
     /// rate or a channel that the spec hasn't; the one before goes on then.
     fn arm(&mut self, acquisition: &Acquisition) -> Result<()>;
 
-    /// Takes what has been digitised so far, at most the size of `samples`; a
-    /// chunk of length 0 means that there is nothing yet: wait and read again.
+    /// Takes what has been digitised so far, all of it that fits into `samples` up to a
+    /// gap; a chunk of length 0 means that there is nothing yet: wait and read again.
     ///
     /// # Errors
     /// `WrongState` when nothing is armed or all has been read.

@@ -44,7 +44,10 @@ pub struct ElectrodeSpec {
 pub struct SupplySpec {
     /// The outputs, [`Electrode`] by index.
     pub electrodes: Few<ElectrodeSpec, 8>,
-    /// Whether the supply goes to its safe state by itself when its host is gone.
+    /// Whether the supply goes to its safe state by itself when its host is gone. An
+    /// instrument from the shelf doesn't: its outputs stay as they are. Whoever drives
+    /// one has to consent (`record::Options::without_lease`,
+    /// `conformance::Limits::without_lease`), and reports say that the promise isn't given.
     pub keeps_lease: bool,
 }
 

@@ -19,6 +19,11 @@
 //! - `off` and `release` are always allowed, in any state.
 //! - Say in every [`Error`] what state the outputs are in.
 //!
+//! What has to be refused whatever the bench is doing is in the specs:
+//! [`FocusSpec::check_capture`], [`DetectorSpec::check`] and so on. Shots, tokens and
+//! limits of light are kept by [`Guarded`](crate::safety::Guarded). The guide is
+//! [`drivers`](crate::drivers), the driver to copy `disc-hal-template`.
+//!
 //! # For script authors
 //!
 //! You are handed a [`Bench`] and borrow its parts, two at once if you like.
@@ -37,6 +42,7 @@
 //! - *floats?* They have a NaN, and round differently on a Cortex-M.
 
 mod bench;
+mod check;
 mod detector;
 mod electrode;
 mod error;
@@ -46,6 +52,8 @@ mod laser;
 #[cfg(feature = "mock")]
 mod mock;
 mod shot;
+#[cfg(feature = "std")]
+mod sleep;
 mod spindle;
 mod strategy;
 mod tracking;
@@ -67,6 +75,8 @@ pub use mock::{
     MockTrackingServo,
 };
 pub use shot::{AbortCause, ArmToken, Outcome, ShotClock, ShotId, ShotPlan, ShotSpot};
+#[cfg(feature = "std")]
+pub use sleep::Sleep;
 pub use spindle::{Spindle, SpindleFlags, SpindleSpec, SpindleStatus};
 pub use strategy::{RunClass, WriteStrategy};
 pub use tracking::{Polarity, TrackingFlags, TrackingMethod, TrackingServo, TrackingSpec, TrackingStatus};

@@ -27,6 +27,10 @@ pub struct Options {
     pub seed: u64,
     /// The bench's name in the results.
     pub bench: String,
+    /// Consents to an electrode supply that doesn't switch itself off when the host is
+    /// gone ([`keeps_lease`](crate::hal::SupplySpec::keeps_lease)). Without it, every
+    /// step on a bench with such a supply is refused.
+    pub without_lease: bool,
     /// Names and values to be found again in the results.
     pub settings: Vec<(String, String)>,
 }
@@ -43,6 +47,7 @@ impl Default for Options {
             min_blocks: 8,
             seed: 0,
             bench: String::new(),
+            without_lease: false,
             settings: Vec::new(),
         }
     }

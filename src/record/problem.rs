@@ -82,6 +82,12 @@ pub enum Problem {
     /// The bench can't do what is needed.
     #[error("the bench can't do this: {0}")]
     Unsupported(String),
+    /// The electrode supply keeps no lease, and nobody consented to that.
+    #[error(
+        "the electrode supply can't keep a lease: its outputs stay on when this program is killed or the link is \
+         lost; consent to that, or take the supply off the bench"
+    )]
+    NoLease,
     /// Nothing that reflects enough.
     #[error(
         "no layer found in {attempts} focus searches; the strongest focus error was {peak:.0} counts, the noise \

@@ -159,6 +159,10 @@ impl<'s> Session<'s> {
         work: impl FnOnce(&mut Self) -> Result<T, Problem>,
     ) -> Result<T, RecordError> {
         self.observer.started(stage, total);
+        let unleased = self.bench.electrodes.as_ref().is_some_and(|supply| !supply.spec().keeps_lease);
+        if unleased && !self.options.without_lease {
+            return Err(self.fail(stage, Problem::NoLease));
+        }
         match work(self) {
             Ok(value) => {
                 self.observer.finished(stage);

@@ -210,8 +210,8 @@ impl Session<'_> {
         Ok(())
     }
 
-    /// Goes to shortly before an address and confirms it.
-    pub(super) fn seek(&mut self, target: Address) -> Result<(), Problem> {
+    /// Goes to shortly before an address and returns where that is.
+    pub(super) fn seek(&mut self, target: Address) -> Result<Address, Problem> {
         let layer = self.layer_of(target);
         let attempts = self.options.retries + 1;
         let mut found = None;
@@ -231,11 +231,21 @@ impl Session<'_> {
                 let passed = now.0.saturating_sub(address.0).min(SEEK_SHORT / 8);
                 let least = 1 + CALLS * passed;
                 if target.0.checked_sub(now.0).is_some_and(|short| (least..=SEEK_SHORT).contains(&short)) {
-                    return Ok(());
+                    return Ok(now);
                 }
                 aim = Address(target.0.saturating_sub(2 * CALLS * passed));
             }
         }
         Err(Problem::SeekFailed { found, attempts })
+    }
+
+    /// Whether what follows `target` can still be caught by the next call: what has
+    /// passed since the spot was at `seen` may pass once more.
+    pub(super) fn is_ahead(&mut self, target: Address, seen: Address) -> Result<bool, Problem> {
+        let now = self.bench.tracking.address()?;
+        Ok(now.is_some_and(|now| {
+            let passed = now.0.saturating_sub(seen.0);
+            target.0.checked_sub(now.0).is_some_and(|short| short > passed)
+        }))
     }
 }

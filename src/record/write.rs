@@ -9,7 +9,7 @@ use super::session::{SECTOR_BITS, Session};
 use super::shots::{RunStream, ShotRuns};
 use crate::format::{BLOCK_BYTES, BlockReader, Psn, SectorId, recorded_blocks};
 use crate::hal::{
-    Address, Hertz, Nanojoules, Outcome, Picoseconds, ShotClock, ShotId, ShotPlan, Trigger, WriteStrategy,
+    Address, ArmToken, Hertz, Nanojoules, Outcome, Picoseconds, ShotClock, ShotId, ShotPlan, Trigger, WriteStrategy,
 };
 use crate::media::Area;
 
@@ -298,16 +298,28 @@ impl Session<'_> {
             if shot.fired || shot.fed == 0 {
                 continue;
             }
-            // A shot behind another one has its address ahead; the first must be
-            // sought, and the spot moves on while we talk: nothing comes between.
-            if behind == 0 {
-                self.seek(shot.border)?;
-            }
-            let token = self.bench.lasers.arm(shot.id)?;
+            // A shot behind another one has its address ahead.
+            let token = if behind == 0 { self.arm_before(shot)? } else { self.bench.lasers.arm(shot.id)? };
             self.bench.lasers.fire(token)?;
             shot.fired = true;
         }
         Ok(())
+    }
+
+    /// Seeks the place of a shot and arms it. The spot moves on while we talk, and a
+    /// shot fired behind its address would wait in vain: where the link or the machine
+    /// paused, once more from the seek on.
+    fn arm_before(&mut self, shot: &Flying) -> Result<ArmToken, Problem> {
+        let attempts = self.options.retries + 1;
+        for _ in 0..attempts {
+            let seen = self.seek(shot.border)?;
+            let token = self.bench.lasers.arm(shot.id)?;
+            if self.is_ahead(shot.border, seen)? {
+                return Ok(token);
+            }
+            self.observer.note("the place to write at passed by before the shot was armed; seeking it again");
+        }
+        Err(Problem::SeekFailed { found: self.bench.tracking.address()?, attempts })
     }
 
     /// After a failure: lasers dark first, then what is on the disc. The first

@@ -29,6 +29,9 @@ pub struct Config {
     /// The longest time between two looks at the part: the core learns so much too
     /// late that a shot has ended by itself.
     pub poll: u32,
+    /// The longest time between two steps: a fired shot is ended by so much before
+    /// its lease runs out, since the next step would be too late.
+    pub tick: u32,
 }
 
 impl Default for Config {
@@ -43,6 +46,7 @@ impl Default for Config {
             wait_max: 10_000_000,
             overrun: 25,
             poll: 5_000,
+            tick: 1_000,
         }
     }
 }

@@ -286,6 +286,7 @@ fn explore(world: &World, mutant: Mutant) -> Result<(usize, u64), String> {
         wait_max: 2,
         overrun: 0,
         poll: 0,
+        tick: 0,
     };
     let source = SourceSpec { read_max: Microwatts(1), write_max: Microwatts(2), ..SourceSpec::default() };
     let lasers = LaserArraySpec {

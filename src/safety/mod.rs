@@ -6,6 +6,12 @@
 //! same code is the core of a firmware, stands behind a simulated bench, and is
 //! explored exhaustively by its tests.
 //!
+//! # For authors of a driver
+//!
+//! A driver that speaks a tester's own language puts [`Guarded`] around what fires its
+//! lasers: numbers, tokens, outcomes and limits are kept by it. The rest of this page is
+//! for those who drive the core themselves.
+//!
 //! # For authors of a device
 //!
 //! - Ask first, act after: hand over the event, then carry out `effects`, and only
@@ -62,12 +68,17 @@
     )
 )]
 
+#[cfg(feature = "std")]
+mod boot;
 mod checks;
 mod event;
 #[cfg(test)]
 mod explore;
 #[cfg(test)]
 mod explore_ghost;
+mod guarded;
+#[cfg(test)]
+mod guarded_tests;
 mod ring;
 #[cfg(not(feature = "broken-rules"))]
 pub(crate) mod rules;
@@ -81,7 +92,10 @@ mod tests;
 #[cfg(test)]
 mod tests_bench;
 
+#[cfg(feature = "std")]
+pub use boot::boot;
 pub use event::{Class, Config, Effects, Event, Inputs, Limits, Refusal, Step, Verdict};
+pub use guarded::{Guarded, LaserHardware};
 pub use state::State;
 
 #[cfg(doc)]

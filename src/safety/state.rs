@@ -154,10 +154,12 @@ impl State {
         let mut effects = Effects::empty();
         let config = limits.config;
         if let Some(age) = self.proof_age() {
-            if age > u64::from(config.write_lease) && holds(Rule::WriteLease) {
-                if self.is_fired() {
-                    effects |= self.trip(AbortCause::Lease, flag(AbortCause::Lease));
-                }
+            let lease = u64::from(config.write_lease);
+            let by_next_step = age.saturating_add(u64::from(config.tick));
+            if self.is_fired() && by_next_step > lease && holds(Rule::WriteLease) {
+                effects |= self.trip(AbortCause::Lease, flag(AbortCause::Lease));
+            }
+            if age > lease && holds(Rule::WriteLease) {
                 self.void_tokens(|_| true);
             }
             if age > u64::from(config.hold_lease) && holds(Rule::HoldLease) {

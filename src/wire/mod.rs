@@ -19,19 +19,20 @@ pub mod protocol {}
 mod reply;
 mod request;
 mod spec;
+pub mod usb;
 #[cfg(feature = "std")]
 pub mod wrappers;
 
 pub use codec::Malformed;
 #[cfg(feature = "std")]
 pub use describe::describe;
-pub use device::{Device, DeviceConfig, LargeDevice, SmallDevice};
+pub use device::{Device, DeviceConfig, LargeDevice, Now, SmallDevice};
 pub use frame::{
     CONTROL_MAX, Decoder, Frame, FrameError, HEADER, Header, OVERHEAD, SAMPLES_MAX, SAMPLES_PER_FRAME, VERSION,
     buffer_for, build, encoded_max, parse,
 };
 #[cfg(feature = "std")]
-pub use host::{OpenError, OpenOptions, Remote};
+pub use host::{LinkStats, OpenError, OpenOptions, Probe, Remote, probe};
 pub use kind::{Class, Kind};
 #[cfg(feature = "std")]
 pub use loopback::Loopback;

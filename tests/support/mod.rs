@@ -37,6 +37,8 @@ pub enum Fault {
     Gap { at: u64, lost: u64, always: bool },
     /// Light pulls only the wrong slope in.
     NoAddress,
+    /// So many times, arming a shot takes longer than the place to write at is ahead.
+    SlowArm(u32),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -130,6 +130,10 @@ impl LaserArray for Lasers {
     fn arm(&mut self, id: ShotId) -> Result<ArmToken> {
         self.call("arm_shot")?;
         let mut world = self.world.borrow_mut();
+        if let Fault::SlowArm(left @ 1..) = &mut world.fault {
+            *left -= 1;
+            world.time += 0.05;
+        }
         let shot = world.shots.iter_mut().find(|s| s.id == id).ok_or(laser(ErrorKind::InvalidArgument))?;
         if shot.runs.is_empty() {
             return Err(laser(ErrorKind::WrongState));

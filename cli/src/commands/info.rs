@@ -63,7 +63,7 @@ struct Document<'a> {
 /// Shows the bench, its parts, the medium and the disc.
 pub(super) fn run(args: &Info, voice: Voice) -> Result<Code, Failure> {
     let (mut bench, medium) = match &args.target {
-        Target { bench: Some(Selector::Sim), disc: None, medium } => {
+        Target { bench: Some(Selector::Sim), disc: None, medium, .. } => {
             let medium = disc::medium(medium.as_deref(), None)?;
             (SimRig::blank(medium.clone(), disc::SEED)?.into(), medium)
         }
@@ -100,7 +100,9 @@ pub(super) fn run(args: &Info, voice: Voice) -> Result<Code, Failure> {
 /// What is recorded: as the disc file has it, else up to where the bench sees it.
 fn written(bench: &mut Opened, medium: &Medium, voice: Voice) -> Result<Vec<Written>, Failure> {
     let known = bench.written();
-    let options = options(bench);
+    let mut options = options(bench);
+    // Nothing is driven here.
+    options.without_lease = true;
     with_bench(bench, Purpose::Read, voice, |rig, watch| {
         if let Some(known) = known {
             return Ok(known);
@@ -246,7 +248,10 @@ fn parts(bench: &Bench<'_>) -> Vec<Section> {
                     format!("{} to {} in steps of {}, up to {}", e.min, e.max, e.step, e.current_max),
                 );
             }
-            section
+            section.with(
+                "lease",
+                if supply.spec().keeps_lease { "kept" } else { "not kept: stays on when the host is gone" },
+            )
         }
     };
     vec![laser, focus, tracking, detector, spindle, electrodes]

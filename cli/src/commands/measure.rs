@@ -37,7 +37,8 @@ pub(super) fn run(args: &Measure, voice: Voice) -> Result<Code, Failure> {
     let (mut opened, medium) = Opened::for_reading(&args.target, voice)?;
     let (layer, first) = place::locate(&medium, args.layer, args.address)?;
     let report = args.report.as_deref().map(|r| OutFile::create(r, opened.file().as_slice())).transpose()?;
-    let options = options(&opened);
+    let mut options = options(&opened);
+    options.without_lease = args.target.without_lease;
     let most = options.measure_sectors.max(1);
     let (bench, settings) = (options.bench.clone(), options.settings.clone());
     let (measured, whole) = with_bench(&mut opened, Purpose::Read, voice, |rig, watch| {

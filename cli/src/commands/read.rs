@@ -59,7 +59,8 @@ pub(super) fn run(args: &Read, voice: Voice) -> Result<Code, Failure> {
     let (mut bench, medium) = Opened::for_reading(&args.target, voice)?;
     let (layer, first) = place::locate(&medium, args.layer, args.address)?;
     let mut out = Out::open(args, &bench)?;
-    let options = options(&bench);
+    let mut options = options(&bench);
+    options.without_lease = args.target.without_lease;
     let back = with_bench(&mut bench, Purpose::Read, voice, |rig, watch| {
         let mut session = Session::open(rig.bench(), &medium, options, watch)?;
         let mut tail = [0; TRAILER_BYTES];

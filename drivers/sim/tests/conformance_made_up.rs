@@ -151,7 +151,7 @@ fn judge(flaw: &'static str, limits: &Limits) -> Report {
         current_max: Microamperes(5_000),
         safe: SafeState::Zero,
     };
-    let spec = SupplySpec { electrodes: Few::from_slice(&[output]).unwrap(), keeps_lease: false };
+    let spec = SupplySpec { electrodes: Few::from_slice(&[output]).unwrap(), keeps_lease: flaw == "keeps a lease" };
     let supply = Supply { spec, flaw, now: now.clone(), from: 0.0, to: 0.0, slew: 1.0, since: 0 };
     let rig = SimRig::blank(Medium::load("dual-layer").unwrap(), 1).unwrap();
     let mut rig = WithSupply { rig, supply, delay: Counting(now) };
@@ -160,7 +160,7 @@ fn judge(flaw: &'static str, limits: &Limits) -> Report {
 
 #[test]
 fn a_right_supply_passes_and_every_flaw_is_found() {
-    let limits = Limits::new(Microwatts(0)).with_electrodes(Millivolts(2_000));
+    let limits = Limits::new(Microwatts(0)).with_electrodes(Millivolts(2_000)).without_lease();
     let report = judge("", &limits);
     assert!(report.passed() && report.counts() == (FLAWS.len(), 0, 0), "{}", report.text());
     for (flaw, check) in FLAWS {
@@ -172,11 +172,25 @@ fn a_right_supply_passes_and_every_flaw_is_found() {
 #[test]
 fn no_more_than_the_operator_allows_is_asked_for() {
     // A supply without limits would do whatever it is asked for.
-    let report = judge("no voltage limit", &Limits::new(Microwatts(0)).with_electrodes(Millivolts(1_000)));
+    let report =
+        judge("no voltage limit", &Limits::new(Microwatts(0)).with_electrodes(Millivolts(1_000)).without_lease());
     let beyond = report.results.iter().find(|r| r.name == "electrode.set.refuses_beyond_max").unwrap();
     assert!(matches!(beyond.verdict, Verdict::Skip { .. }), "{}", report.text());
     let report = judge("", &Limits::new(Microwatts(0)));
     assert_eq!(report.counts(), (0, 0, FLAWS.len()), "{}", report.text());
+}
+
+#[test]
+fn a_supply_without_a_lease_is_not_driven_without_consent() {
+    let limits = Limits::new(Microwatts(0)).with_electrodes(Millivolts(2_000));
+    let report = judge("", &limits);
+    assert_eq!(report.counts(), (0, 0, FLAWS.len()), "{}", report.text());
+    assert!(report.results.iter().all(|r| r.verdict.text().contains("doesn't consent")), "{}", report.text());
+    assert!(report.text().contains("not given: the electrode supply keeps no lease"), "{}", report.text());
+    // A supply that keeps one needs none, and gives the promise.
+    let report = judge("keeps a lease", &limits);
+    assert_eq!(report.counts(), (FLAWS.len(), 0, 0), "{}", report.text());
+    assert!(report.not_given.is_empty());
 }
 
 /// Two sources that share a limit, and do nothing but shine.
