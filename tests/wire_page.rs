@@ -11,6 +11,7 @@ use disc_hal::hal::{
     AbortCause, ErrorKind, FocusFlags, LaserStatus, Microwatts, Outcome, Outputs, Part, ShotId, Source, SpindleFlags,
     TrackingFlags,
 };
+use disc_hal::safety::Inputs;
 use disc_hal::wire::{
     Abilities, CONTROL_MAX, HEADER, Header, Kind, MAGIC, OVERHEAD, RECORD, REPLY, RUNS_PER_FRAME, Record, Refusal,
     Reply, Request, Runs, SAMPLES_MAX, SAMPLES_PER_FRAME, VERSION, describe, encoded_max,
@@ -266,10 +267,11 @@ fn the_bits_are_those_of_the_code() {
     let page = page();
     assert_eq!(page.flags["abilities"], of::<Abilities>());
     assert_eq!(page.flags["lasers"], of::<LaserStatus>());
+    assert_eq!(page.flags["inputs"], of::<Inputs>());
     assert_eq!(page.flags["focus"], of::<FocusFlags>());
     assert_eq!(page.flags["tracking"], of::<TrackingFlags>());
     assert_eq!(page.flags["spindle"], of::<SpindleFlags>());
-    assert_eq!(page.flags.len(), 5);
+    assert_eq!(page.flags.len(), 6);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use disc_hal::hal::{Microwatts, Millivolts};
 use disc_hal_sim::defects::Defect;
 
 use crate::exit;
-use crate::selector::{Port, Selector};
+use crate::selector::{Link, Selector};
 
 /// Records, reads, measures and judges optical discs on any bench.
 ///
@@ -43,6 +43,9 @@ pub(crate) enum Command {
     Benches(Benches),
     Conformance(Conformance),
     Emulate(Emulate),
+    /// Prints or checks the udev rules that let users open benches on the USB (Linux).
+    #[command(subcommand)]
+    Udev(Udev),
     Media(Media),
     /// Goes between files and raw channel bits, without any disc.
     #[command(subcommand)]
@@ -55,7 +58,8 @@ pub(crate) enum Command {
 pub(crate) struct Target {
     /// The bench: `sim` for a simulated one, `sim:FILE` with the disc in a disc file,
     /// `serial:PORT` for one on a serial line at 115200 baud, `serial:PORT@BAUD` at
-    /// another rate. `disc-hal benches` lists what is there.
+    /// another rate, `usb:SERIAL` for the one on the USB with that serial number, `usb:`
+    /// for the only one, `usb:@PORT` by its port. `disc-hal benches` lists what is there.
     #[arg(long, value_name = "SELECTOR", conflicts_with = "disc")]
     pub(crate) bench: Option<Selector>,
     /// The disc file of a simulated disc; the same as --bench sim:FILE.
@@ -68,10 +72,10 @@ pub(crate) struct Target {
 }
 
 impl Target {
-    /// The port of a bench on a serial line, if that is what is meant.
-    pub(crate) fn port(&self) -> Option<&Port> {
+    /// Where a bench at the other end of a link is, if that is what is meant.
+    pub(crate) fn link(&self) -> Option<&Link> {
         match &self.bench {
-            Some(Selector::Serial(port)) => Some(port),
+            Some(Selector::Link(link)) => Some(link),
             _ => None,
         }
     }
@@ -101,6 +105,7 @@ Examples:
   disc-hal record notes.txt --disc both.dhd --layer 0      adds to a disc
   disc-hal record data.bin --seed 7 --json > result.json
   disc-hal record data.bin --bench serial:/dev/ttyACM0     on a real bench
+  disc-hal record data.bin --bench usb:                    on the only one on the USB
 
 The exit code is 1 if the file is recorded and a limit is not kept; see
 `disc-hal --help` for the others.")]
@@ -221,9 +226,9 @@ pub(crate) struct Info {
 
 /// Lists every bench that can be given to --bench, and whether it can be opened.
 ///
-/// These are the simulator, the disc files (*.dhd) in the current folder, and the
-/// serial ports of this machine. No port is opened without --probe, because opening
-/// one resets some devices.
+/// These are the simulator, the disc files (*.dhd) in the current folder, the serial
+/// ports of this machine, and the devices on its USB that have the interface of a
+/// bench. Nothing is opened without --probe, because opening a port resets some devices.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Examples:
@@ -233,8 +238,8 @@ Examples:
   disc-hal benches --json
   disc-hal benches --require 2 || echo 'a bench is missing'")]
 pub(crate) struct Benches {
-    /// Opens each port that can be opened, greets, and says who answers or why it is
-    /// none of ours. Some devices start anew when their port is opened: not while one
+    /// Opens each port (at this rate) and each device that can be opened, greets, and says
+    /// who answers or why it is none of ours. Some devices start anew when their port is opened: not while one
     /// of them is at work.
     #[arg(long, value_name = "BAUD", num_args = 0..=1, default_missing_value = "115200", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) probe: Option<u32>,
@@ -340,7 +345,8 @@ Examples:
 The exit code is 1 if a check fails, or if none could be made.")]
 pub(crate) struct Conformance {
     /// The bench: `sim` for a simulated one, `sim:FILE` with the disc in a disc file,
-    /// `serial:PORT` or `serial:PORT@BAUD` for one on a serial line.
+    /// `serial:PORT` or `serial:PORT@BAUD` for one on a serial line, `usb:SERIAL` or `usb:`
+    /// for one on the USB.
     #[arg(long, value_name = "SELECTOR")]
     pub(crate) bench: Option<Selector>,
     /// The greatest power on the disc that may be asked for, such as 20mW.
@@ -374,6 +380,38 @@ pub(crate) struct Conformance {
     /// Plants a defect in a simulated bench, to see the checks find it.
     #[arg(long, value_name = "NAME")]
     pub(crate) defect: Option<Defect>,
+}
+
+/// What to do with udev's rules.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Udev {
+    /// Prints the rules file, 70-disc-hal.rules.
+    ///
+    /// It gives every device with the interface of a bench to whoever sits at the machine,
+    /// and keeps modem managers off; for machines at which nobody sits it has lines with
+    /// a group, in comments.
+    #[command(after_long_help = "\
+Example:
+  disc-hal udev print | sudo tee /etc/udev/rules.d/70-disc-hal.rules
+  sudo udevadm control --reload && sudo udevadm trigger")]
+    Print,
+    Check(UdevCheck),
+}
+
+/// Says for every bench on the USB whether this user may open it, and which installed
+/// rule gives somebody the right.
+///
+/// The rights are tried with access(2); nothing is opened and nothing changed. The exit
+/// code is 3 if one of the benches can't be opened by this user.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  disc-hal udev check
+  disc-hal udev check --json")]
+pub(crate) struct UdevCheck {
+    /// Prints one JSON document.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// Lists the media that are built in, or prints one as a medium file.

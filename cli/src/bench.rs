@@ -9,15 +9,17 @@ use disc_hal::hal::Rig;
 use disc_hal::media::Medium;
 use disc_hal::wire::wrappers::Traced;
 use disc_hal::wire::{self, OpenOptions, Pipe, Remote};
-use disc_hal_serial::{OpenBenchError, SerialPipe};
+use disc_hal_serial::SerialPipe;
 use disc_hal_sim::{SimRig, Written};
+use disc_hal_usb::UsbPipe;
 
+use crate::alarm;
 use crate::args::Target;
 use crate::disc;
 use crate::exit::{Code, Failure};
 use crate::output;
 use crate::progress::Voice;
-use crate::selector::Port;
+use crate::selector::Link;
 
 /// An opened bench with a disc in it.
 #[derive(Debug)]
@@ -25,25 +27,25 @@ pub(crate) enum Opened {
     /// A simulated one in this process, whose disc is known.
     Sim(Box<SimRig>),
     /// One at the other end of a link, whose disc has to be looked at.
-    Remote(Box<Remote>, Port),
+    Remote(Box<Remote>, Link),
 }
 
 impl Opened {
     /// The bench to read with, and what its disc is.
     pub(crate) fn for_reading(target: &Target, voice: Voice) -> Result<(Self, Medium), Failure> {
         let asked = target.medium.as_deref();
-        if let Some(port) = target.port() {
+        if let Some(link) = target.link() {
             let medium = disc::medium(asked, None)?;
-            return Ok((Self::connect(port)?, medium));
+            return Ok((Self::connect(link)?, medium));
         }
         let rig = SimRig::open(&disc::for_reading(target, |text| voice.say(text))?)?;
         let medium = disc::medium(asked, Some(&rig))?;
         Ok((rig.into(), medium))
     }
 
-    /// The bench at a port.
-    pub(crate) fn connect(port: &Port) -> Result<Self, Failure> {
-        Ok(Self::Remote(Box::new(connect(port)?), port.clone()))
+    /// The bench at the other end of a link.
+    pub(crate) fn connect(link: &Link) -> Result<Self, Failure> {
+        Ok(Self::Remote(Box::new(connect(link)?), link.clone()))
     }
 
     /// The bench.
@@ -66,7 +68,7 @@ impl Opened {
     pub(crate) fn disc(&self) -> Option<String> {
         match self {
             Self::Sim(rig) => rig.path().map(|path| path.display().to_string()),
-            Self::Remote(_, port) => Some(port.to_string()),
+            Self::Remote(_, link) => Some(link.to_string()),
         }
     }
 
@@ -74,7 +76,7 @@ impl Opened {
     pub(crate) fn file(&self) -> Option<&Path> {
         match self {
             Self::Sim(rig) => rig.path(),
-            Self::Remote(_, port) => Some(&port.path),
+            Self::Remote(_, link) => link.file(),
         }
     }
 
@@ -99,7 +101,7 @@ impl Opened {
     pub(crate) fn settings(&self) -> (String, String) {
         match self {
             Self::Sim(rig) => ("seed".into(), rig.seed().to_string()),
-            Self::Remote(_, port) => ("link".into(), format!("{}, {} baud", port.path.display(), port.baud)),
+            Self::Remote(_, link) => ("link".into(), link.settings()),
         }
     }
 
@@ -118,23 +120,18 @@ impl From<SimRig> for Opened {
     }
 }
 
-/// The bench at a port.
-pub(crate) fn connect(port: &Port) -> Result<Remote, Failure> {
+/// The bench at the other end of a link.
+pub(crate) fn connect(link: &Link) -> Result<Remote, Failure> {
     let owner = format!("disc-hal process {}", std::process::id());
-    let named = |source| OpenBenchError::Bench { path: port.path.clone(), source };
-    let remote = Remote::open(pipe(port)?, &OpenOptions::default().owner(&owner)).map_err(named)?;
+    let (pipe, place) = pipe(link)?;
+    let remote = Remote::open(pipe, &OpenOptions::default().owner(&owner));
+    let remote = remote.map_err(|error| Failure::refused(&place, error))?;
     if let Some(version) = remote.other_version() {
         let ours = wire::VERSION;
-        let what = format!("{port} speaks version {version} of the protocol, and this program version {ours}");
+        let what = format!("{link} speaks version {version} of the protocol, and this program version {ours}");
         return Err(Failure::new(Code::NoDevice, what).next("update the older one of both"));
     }
     Ok(remote)
-}
-
-/// Why a bench of a kind to come can't be opened.
-pub(crate) fn no_driver(text: &str) -> Failure {
-    Failure::new(Code::NoDevice, format!("this version has no driver for the bench `{text}`"))
-        .next("`disc-hal benches` lists the benches that can be used")
 }
 
 /// Where what passes over links is written down: one file for the whole run.
@@ -151,11 +148,27 @@ pub(crate) fn trace(path: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The pipe to the bench at a port: the one place where a link begins.
-fn pipe(port: &Port) -> Result<Box<dyn Pipe>, Failure> {
-    let pipe = SerialPipe::open(&port.path, port.baud).map_err(OpenBenchError::from)?;
-    Ok(match TRACE.get() {
+/// The pipe to a bench and what it is called in errors: the one place where a link begins.
+fn pipe(link: &Link) -> Result<(Box<dyn Pipe>, String), Failure> {
+    Ok(match link {
+        Link::Serial(port) => {
+            let pipe = SerialPipe::open(&port.path, port.baud)?;
+            (traced(pipe), port.path.display().to_string())
+        }
+        Link::Usb(device) => {
+            let pipe = UsbPipe::open(device)?;
+            if let Some(alarms) = pipe.alarms() {
+                alarm::watch(alarms);
+            }
+            let place = pipe.place().to_owned();
+            (traced(pipe), place)
+        }
+    })
+}
+
+fn traced(pipe: impl Pipe + 'static) -> Box<dyn Pipe> {
+    match TRACE.get() {
         Some(file) => Box::new(Traced::new(pipe, LineWriter::new(file)).with_description(wire::describe)),
         None => Box::new(pipe),
-    })
+    }
 }

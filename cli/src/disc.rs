@@ -9,7 +9,6 @@ use disc_hal::media::Medium;
 use disc_hal_sim::{DiscFileError, SimError, SimRig, Written};
 
 use crate::args::Target;
-use crate::bench;
 use crate::exit::{Code, Failure};
 use crate::selector::Selector;
 
@@ -23,11 +22,10 @@ pub(crate) fn named(target: &Target) -> Result<Option<&Path>, Failure> {
     match (&target.disc, &target.bench) {
         (Some(path), _) | (None, Some(Selector::SimFile(path))) => Ok(Some(path)),
         (None, None | Some(Selector::Sim)) => Ok(None),
-        (None, Some(Selector::Serial(port))) => {
-            Err(Failure::new(Code::Usage, format!("this works on simulated discs, and {port} is a bench"))
+        (None, Some(Selector::Link(link))) => {
+            Err(Failure::new(Code::Usage, format!("this works on simulated discs, and {link} is a bench"))
                 .next("name a disc file with --disc FILE"))
         }
-        (None, Some(Selector::NoDriver(text))) => Err(bench::no_driver(text)),
     }
 }
 

@@ -8,7 +8,6 @@ use disc_hal::hal::{AbortCause, ErrorKind, Outcome};
 use disc_hal::media::MediumError;
 use disc_hal::record::{CalibrationFault, Light, Problem, RecordError};
 use disc_hal::wire;
-use disc_hal_serial::OpenBenchError;
 use disc_hal_sim::{DiscFileError, SimError};
 
 /// How the command ends, for scripts. These numbers don't change.
@@ -64,6 +63,15 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
+    /// What came from the device at `place` instead of a bench that lets itself be opened.
+    pub(crate) fn refused(place: &str, error: wire::OpenError) -> Self {
+        let code = match &error {
+            wire::OpenError::BadSpec { .. } | wire::OpenError::Bench(_) => Code::Device,
+            _ => Code::NoDevice,
+        };
+        Self::new(code, format!("{place}: {error}")).because(error)
+    }
+
     /// A failure that `what` says all about.
     pub(crate) fn new(code: Code, what: impl Into<String>) -> Self {
         Self { code, what: what.into(), source: None, link: None, next: None }
@@ -159,16 +167,16 @@ impl From<SimError> for Failure {
     }
 }
 
-impl From<OpenBenchError> for Failure {
-    fn from(error: OpenBenchError) -> Self {
-        let code = match &error {
-            OpenBenchError::Bench { source: wire::OpenError::BadSpec { .. } | wire::OpenError::Bench(_), .. } => {
-                Code::Device
-            }
-            _ => Code::NoDevice,
-        };
+impl From<disc_hal_serial::OpenError> for Failure {
+    fn from(error: disc_hal_serial::OpenError) -> Self {
         // The next step is in their texts.
-        Self::new(code, error.to_string()).because(error)
+        Self::new(Code::NoDevice, error.to_string()).because(error)
+    }
+}
+
+impl From<disc_hal_usb::OpenError> for Failure {
+    fn from(error: disc_hal_usb::OpenError) -> Self {
+        Self::new(Code::NoDevice, error.to_string()).because(error)
     }
 }
 

@@ -3,6 +3,7 @@
 //! Data go to stdout, everything else to stderr. The exit codes are in
 //! [`exit::Code`].
 
+mod alarm;
 mod args;
 mod bench;
 mod commands;

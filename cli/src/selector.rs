@@ -12,10 +12,44 @@ pub(crate) enum Selector {
     Sim,
     /// A simulated bench with the disc of a file.
     SimFile(PathBuf),
-    /// A bench on a serial line.
+    /// A bench at the other end of a link.
+    Link(Link),
+}
+
+/// Where a bench at the other end of a link is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Link {
+    /// On a serial line.
     Serial(Port),
-    /// A kind of bench that this version has no driver for.
-    NoDriver(String),
+    /// On the USB.
+    Usb(disc_hal_usb::Selector),
+}
+
+impl Link {
+    /// The file that outputs mustn't overwrite.
+    pub(crate) fn file(&self) -> Option<&Path> {
+        match self {
+            Self::Serial(port) => Some(&port.path),
+            Self::Usb(_) => None,
+        }
+    }
+
+    /// What a reader of the results needs to know of it.
+    pub(crate) fn settings(&self) -> String {
+        match self {
+            Self::Serial(port) => format!("{}, {} baud", port.path.display(), port.baud),
+            Self::Usb(_) => self.to_string(),
+        }
+    }
+}
+
+impl fmt::Display for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Serial(port) => port.fmt(f),
+            Self::Usb(device) => write!(f, "usb:{device}"),
+        }
+    }
 }
 
 /// Bits a second where the selector doesn't say.
@@ -58,7 +92,7 @@ impl fmt::Display for Port {
     }
 }
 
-/// The kinds that exist, and those to come.
+/// The kinds that exist.
 const KINDS: [&str; 3] = ["sim", "serial", "usb"];
 
 impl FromStr for Selector {
@@ -73,9 +107,8 @@ impl FromStr for Selector {
             ("sim", None) => Ok(Self::Sim),
             ("sim", Some("")) => Err("a disc file belongs after `sim:`".into()),
             ("sim", Some(path)) => Ok(Self::SimFile(path.into())),
-            ("serial", Some(port)) => port.parse().map(Self::Serial),
-            ("serial", None) => Port::from_str("").map(Self::Serial),
-            ("usb", Some(_)) => Ok(Self::NoDriver(text.into())),
+            ("serial", port) => port.unwrap_or_default().parse().map(|port| Self::Link(Link::Serial(port))),
+            ("usb", device) => device.unwrap_or_default().parse().map(|device| Self::Link(Link::Usb(device))),
             _ => Err(match nearest(kind) {
                 Some(meant) => {
                     let meant = rest.map_or_else(|| meant.to_owned(), |rest| format!("{meant}:{rest}"));
@@ -95,8 +128,7 @@ impl fmt::Display for Selector {
         match self {
             Self::Sim => f.write_str("sim"),
             Self::SimFile(path) => write!(f, "sim:{}", path.display()),
-            Self::Serial(port) => port.fmt(f),
-            Self::NoDriver(text) => f.write_str(text),
+            Self::Link(link) => link.fmt(f),
         }
     }
 }
@@ -132,13 +164,19 @@ mod tests {
         let parse = |s: &str| s.parse::<Selector>();
         assert_eq!(parse("sim"), Ok(Selector::Sim));
         assert_eq!(parse("sim:a:b.dhd"), Ok(Selector::SimFile("a:b.dhd".into())));
-        assert_eq!(parse("usb:1"), Ok(Selector::NoDriver("usb:1".into())));
+        for (text, shown) in [("usb", "usb:"), ("usb:", "usb:"), ("usb:DH:1", "usb:DH:1"), ("usb:@3-1.4", "usb:@3-1.4")]
+        {
+            let selector = parse(text).unwrap();
+            assert!(matches!(selector, Selector::Link(Link::Usb(_))), "{selector:?}");
+            assert_eq!(selector.to_string(), shown);
+        }
         for (wrong, meant) in [
             ("smi", "`sim`"),
             ("Sim", "`sim`"),
             ("simm:x.dhd", "`sim:x.dhd`"),
             ("seral:/dev/x", "`serial:/dev/x`"),
             ("usv:1", "`usb:1`"),
+            ("usb:@3", "such as 3-1.4"),
             ("disc-1.dhd", "`sim:disc-1.dhd`"),
             ("banana", "`disc-hal benches`"),
             ("", "`disc-hal benches`"),
@@ -166,9 +204,10 @@ mod tests {
         ] {
             let port = Port { path: path.into(), baud };
             assert_eq!(text.parse(), Ok(port.clone()), "{text}");
-            let shown = Selector::Serial(port).to_string();
-            assert_eq!(shown.parse(), Ok(Selector::Serial(Port { path: path.into(), baud })), "{shown}");
+            let selector = Selector::Link(Link::Serial(port));
+            let shown = selector.to_string();
+            assert_eq!(shown.parse(), Ok(selector), "{shown}");
         }
-        assert_eq!(Selector::Serial("/dev/x@115200".parse().unwrap()).to_string(), "serial:/dev/x");
+        assert_eq!(Link::Serial("/dev/x@115200".parse().unwrap()).to_string(), "serial:/dev/x");
     }
 }

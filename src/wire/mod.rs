@@ -19,6 +19,7 @@ pub mod protocol {}
 mod reply;
 mod request;
 mod spec;
+pub mod usb;
 #[cfg(feature = "std")]
 pub mod wrappers;
 
@@ -31,7 +32,7 @@ pub use frame::{
     buffer_for, build, encoded_max, parse,
 };
 #[cfg(feature = "std")]
-pub use host::{OpenError, OpenOptions, Remote};
+pub use host::{OpenError, OpenOptions, Probe, Remote, probe};
 pub use kind::{Class, Kind};
 #[cfg(feature = "std")]
 pub use loopback::Loopback;

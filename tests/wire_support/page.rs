@@ -30,6 +30,8 @@ pub struct Page {
     pub rows: Vec<Vec<String>>,
     /// Blocks of examples by name: body, CRC and line.
     pub examples: BTreeMap<String, [Vec<u8>; 3]>,
+    /// USB descriptors, and records that are no frames, by name.
+    pub descriptors: BTreeMap<String, Vec<u8>>,
 }
 
 /// The text between two marks.
@@ -50,6 +52,8 @@ enum Topic {
     Flags(String),
     Kinds,
     Example(String),
+    /// One block for all of these names.
+    Descriptors(Vec<String>),
 }
 
 impl Topic {
@@ -61,6 +65,10 @@ impl Topic {
             Self::Layout(format!("reply {}", code(line)?))
         } else if line.starts_with("**Frame ") {
             Self::Layout(format!("frame {}", code(line)?))
+        } else if line.starts_with("**Layout ") {
+            Self::Layout(code(line)?)
+        } else if line.starts_with("**Descriptor ") || line.starts_with("**Example ") {
+            Self::Descriptors(line.split('`').skip(1).step_by(2).map(str::to_owned).collect())
         } else if line.starts_with("**Record ") {
             let part = between(line, "part ", ",")?;
             let index = between(line, "index ", "**")?;
@@ -88,6 +96,7 @@ pub fn page() -> Page {
     let mut page = Page::default();
     let mut topic = Topic::None;
     let mut part = 0;
+    let mut is_block = false;
     for line in PAGE.lines() {
         if let Some(next) = Topic::of(line) {
             if let Topic::Layout(name) = &next
@@ -98,6 +107,17 @@ pub fn page() -> Page {
                 assert!(page.lengths.insert(name.clone(), length).is_none(), "{name} twice");
             }
             topic = next;
+            assert!(!is_block, "a block without an end");
+            continue;
+        }
+        if let Topic::Descriptors(names) = &topic {
+            is_block ^= line.starts_with("```");
+            if is_block && !line.starts_with("```") {
+                let bytes = super::unhex(line.split(';').next().unwrap());
+                for name in names {
+                    page.descriptors.entry(name.clone()).or_default().extend(&bytes);
+                }
+            }
             continue;
         }
         if let (Topic::Example(name), false) = (&topic, line.starts_with('`')) {
@@ -138,7 +158,7 @@ pub fn page() -> Page {
             Topic::Flags(name) => page.flags.entry(name.clone()).or_default().push((number, cells[1].clone())),
             // The numbers of kinds look like decimal ones at times.
             Topic::Kinds => page.kinds.push(cells.try_into().unwrap()),
-            Topic::None | Topic::Example(_) => page.rows.push(cells),
+            Topic::None | Topic::Example(_) | Topic::Descriptors(_) => page.rows.push(cells),
         }
     }
     page

@@ -1,8 +1,10 @@
 //! `disc-hal benches`.
 
+use core::fmt;
 use core::time::Duration;
 
-use disc_hal_serial::{Access, Probe, Usb};
+use disc_hal::wire::Probe;
+use disc_hal_serial::{Access, Usb};
 use disc_hal_sim::SimRig;
 use serde::Serialize;
 
@@ -11,7 +13,7 @@ use crate::disc;
 use crate::exit::{Code, Failure};
 use crate::output;
 use crate::progress::Voice;
-use crate::selector::{BAUD, Port};
+use crate::selector::{BAUD, Link, Port};
 use crate::table::{plain, render};
 
 /// How long a port is greeted: a bench at 9600 baud has answered by then.
@@ -24,7 +26,7 @@ struct Candidate {
     access: String,
     medium: Option<String>,
     seed: Option<u64>,
-    /// What a port's USB adapter says of itself.
+    /// What a device on the USB, or a port's adapter, says of itself.
     usb: Option<String>,
     /// Who answers, or what came instead; none where nobody was asked.
     answer: Option<String>,
@@ -59,6 +61,8 @@ struct Document {
     schema: u32,
     command: &'static str,
     benches: Vec<Candidate>,
+    /// What can't be listed on this machine.
+    notes: Vec<String>,
 }
 
 /// Lists every bench.
@@ -83,15 +87,35 @@ pub(super) fn run(args: &Benches, voice: Voice) -> Result<Code, Failure> {
                 if voice.verbose > 0 {
                     voice.say(&format!("asking {port} ..."));
                 }
-                probed(&port)
+                let found = disc_hal_serial::probe(&port.path, port.baud, GREETED);
+                probed(&port, found)
             }
             (other, _) => Candidate::new(&port, other),
         };
         Candidate { usb: found.usb.map(|usb| adapter(&usb)), ..candidate }
     }));
+    let devices = disc_hal_usb::candidates();
+    benches.extend(devices.candidates.into_iter().map(|found| {
+        let link = Link::Usb(found.selector.clone());
+        let candidate = match (&found.access, args.probe) {
+            (disc_hal_usb::Access::Ok, None) => Candidate::new(&link, OK),
+            (disc_hal_usb::Access::Ok, Some(_)) => {
+                if voice.verbose > 0 {
+                    voice.say(&format!("asking {link} ..."));
+                }
+                probed(&link, disc_hal_usb::probe(&found.selector, GREETED))
+            }
+            (other, _) => Candidate::new(&link, other),
+        };
+        Candidate { usb: Some(device(&found)), ..candidate }
+    }));
+    let notes: Vec<String> = devices.note.into_iter().collect();
+    if voice.verbose > 0 && !args.json {
+        notes.iter().for_each(|note| voice.say(&format!("note: {note}")));
+    }
     let usable = benches.iter().filter(|b| b.usable).count();
     if args.json {
-        output::json(&Document { schema: 1, command: "benches", benches })?;
+        output::json(&Document { schema: 1, command: "benches", benches, notes })?;
     } else {
         let mut rows = vec![["bench", "disc or device", "access"].map(String::from).to_vec()];
         rows.extend(benches.into_iter().map(Candidate::row));
@@ -110,15 +134,28 @@ pub(super) fn run(args: &Benches, voice: Voice) -> Result<Code, Failure> {
     }
 }
 
-/// A port, and who answers there.
-fn probed(port: &Port) -> Candidate {
-    match disc_hal_serial::probe(&port.path, port.baud, GREETED) {
+/// A link, and who answers there.
+fn probed<E: fmt::Display>(link: &impl fmt::Display, found: Result<Probe, E>) -> Candidate {
+    match found {
         Ok(found) => {
             let usable = matches!(found, Probe::Bench(_));
-            Candidate { answer: Some(found.to_string()), usable, ..Candidate::new(port, OK) }
+            Candidate { answer: Some(found.to_string()), usable, ..Candidate::new(link, OK) }
         }
-        Err(e) => Candidate::new(port, e),
+        Err(e) => Candidate::new(link, e),
     }
+}
+
+/// What a device says of itself, and where it is.
+fn device(found: &disc_hal_usb::Candidate) -> String {
+    let names = [&found.manufacturer, &found.product, &found.serial];
+    let mut words = vec![format!("usb {:04x}:{:04x}", found.vid, found.pid)];
+    words.extend(names.into_iter().flatten().cloned());
+    words.push(format!("at {}", found.path));
+    words.extend(found.speed.map(|speed| format!("{speed} speed")));
+    if found.unsure {
+        words.push("(perhaps another vendor's)".into());
+    }
+    words.join(" ")
 }
 
 /// What an adapter says of itself.

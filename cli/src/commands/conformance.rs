@@ -122,15 +122,14 @@ fn open(args: &Conformance) -> Result<Judged, Failure> {
     let (rig, file) = match &args.bench {
         Some(Selector::SimFile(path)) => (SimRig::open(path)?, Some(path.clone())),
         None | Some(Selector::Sim) => (SimRig::blank(disc::medium(asked, None)?, disc::SEED)?, None),
-        Some(Selector::Serial(port)) if args.defect.is_some() => {
-            let what = format!("--defect is for simulated benches in this process, and {port} is at the end of a link");
+        Some(Selector::Link(link)) if args.defect.is_some() => {
+            let what = format!("--defect is for simulated benches in this process, and {link} is at the end of a link");
             return Err(Failure::new(Code::Usage, what).next("leave --defect out"));
         }
-        Some(Selector::Serial(port)) => {
-            let (medium, rig) = (disc::medium(asked, None)?, Box::new(bench::connect(port)?));
-            return Ok(Judged { rig, medium, file: Some(port.path.clone()), words: Words::REMOTE });
+        Some(Selector::Link(link)) => {
+            let (medium, rig) = (disc::medium(asked, None)?, Box::new(bench::connect(link)?));
+            return Ok(Judged { rig, medium, file: link.file().map(PathBuf::from), words: Words::REMOTE });
         }
-        Some(Selector::NoDriver(text)) => return Err(bench::no_driver(text)),
     };
     let medium = disc::medium(asked, Some(&rig))?;
     let rig: Box<dyn Rig> = match args.defect {

@@ -10,6 +10,7 @@ mod measure;
 mod media;
 mod read;
 mod record;
+mod udev;
 
 use disc_hal::hal::Rig;
 use disc_hal::record::Options;
@@ -35,6 +36,7 @@ pub(crate) fn run(cli: Cli) -> Result<Code, Failure> {
         Command::Benches(args) => benches::run(&args, voice),
         Command::Emulate(args) => emulate::run(&args, voice),
         Command::Conformance(args) => conformance::run(&args, voice),
+        Command::Udev(args) => udev::run(&args),
         Command::Media(args) => media::run(&args),
         Command::Format(Format::Encode(args)) => format::encode(&args),
         Command::Format(Format::Decode(args)) => format::decode(&args),
@@ -97,7 +99,7 @@ fn close(bench: &mut Opened, purpose: Purpose, voice: Voice) -> Result<(), Failu
         (Opened::Sim(_), Purpose::Read) => voice
             .say(&format!("note: the disc file could not be stored again ({error}); nothing on the disc has changed")),
         // All is done, and the lease ends what the goodbye didn't.
-        (Opened::Remote(_, port), _) => voice.say(&format!("note: {port} didn't answer the goodbye: {error}")),
+        (Opened::Remote(_, link), _) => voice.say(&format!("note: {link} didn't answer the goodbye: {error}")),
     }
     Ok(())
 }

@@ -20,7 +20,7 @@ use crate::output::{self, OutFile};
 use crate::place::{self, Free};
 use crate::progress::Voice;
 use crate::report;
-use crate::selector::Port;
+use crate::selector::Link;
 use crate::table::{plain, results};
 use crate::view::View;
 
@@ -57,18 +57,18 @@ struct Input {
 enum Onto<'a> {
     /// On a simulated disc.
     Disc(Box<Claim>),
-    /// On whatever disc is in the bench at a port.
-    Port(&'a Port),
+    /// On whatever disc is in the bench at the other end of a link.
+    Link(&'a Link),
 }
 
 impl<'a> Onto<'a> {
     fn find(args: &'a Record) -> Result<Self, Failure> {
-        match args.target.port() {
-            Some(port) if args.seed.is_some() => {
-                let what = format!("--seed is for new simulated discs, and {port} is a bench with a disc of its own");
+        match args.target.link() {
+            Some(link) if args.seed.is_some() => {
+                let what = format!("--seed is for new simulated discs, and {link} is a bench with a disc of its own");
                 Err(Failure::new(Code::Usage, what).next("leave --seed out"))
             }
-            Some(port) => Ok(Self::Port(port)),
+            Some(link) => Ok(Self::Link(link)),
             None => Ok(Self::Disc(Claim::new(disc::named(&args.target)?)?.into())),
         }
     }
@@ -76,7 +76,7 @@ impl<'a> Onto<'a> {
     fn medium(&self, asked: Option<&str>) -> Result<Medium, Failure> {
         match self {
             Self::Disc(claim) => claim.medium(asked),
-            Self::Port(_) => disc::medium(asked, None),
+            Self::Link(_) => disc::medium(asked, None),
         }
     }
 
@@ -85,15 +85,15 @@ impl<'a> Onto<'a> {
         match self {
             Self::Disc(claim) => claim.written(),
             // The bench looks at the place itself.
-            Self::Port(_) => Vec::new(),
+            Self::Link(_) => Vec::new(),
         }
     }
 
     /// The file that no output may overwrite.
-    fn file(&self) -> &Path {
+    fn file(&self) -> Option<&Path> {
         match self {
-            Self::Disc(claim) => claim.path(),
-            Self::Port(port) => &port.path,
+            Self::Disc(claim) => Some(claim.path()),
+            Self::Link(link) => link.file(),
         }
     }
 
@@ -107,7 +107,7 @@ impl<'a> Onto<'a> {
                 }
                 Ok(rig.into())
             }
-            Self::Port(port) => Opened::connect(port),
+            Self::Link(link) => Opened::connect(link),
         }
     }
 }
@@ -117,7 +117,7 @@ impl fmt::Display for Onto<'_> {
         match self {
             Self::Disc(claim) if claim.is_new() => write!(f, "a new simulated disc, {}", shown(claim.path())),
             Self::Disc(claim) => write!(f, "the disc in {}", claim.path().display()),
-            Self::Port(port) => write!(f, "the disc in the bench at {port}"),
+            Self::Link(link) => write!(f, "the disc in the bench at {link}"),
         }
     }
 }
@@ -130,7 +130,7 @@ pub(super) fn run(args: &Record, voice: Voice) -> Result<Code, Failure> {
     // Everything that can be known to fail fails before there is light.
     let inputs = inputs(args, &layers, &medium, &onto.written())?;
     let mut kept: Vec<&Path> = args.files.iter().map(PathBuf::as_path).collect();
-    kept.push(onto.file());
+    kept.extend(onto.file());
     kept.extend(args.target.medium.as_deref().map(Path::new));
     let report = args.report.as_deref().map(|path| OutFile::create(path, &kept)).transpose()?;
     let mut bench = onto.open(args, &medium, &inputs)?;

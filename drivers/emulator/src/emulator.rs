@@ -8,8 +8,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Instant;
 
-use disc_hal::hal::{LaserStatus, Name, Rig};
+use disc_hal::hal::{Identity, LaserStatus, Name, Rig};
 use disc_hal::safety::{Config, Inputs};
+use disc_hal::wire::usb::Alarm;
 use disc_hal::wire::{DeviceConfig, LargeDevice, Pipe, PipeError};
 
 /// Which clock the emulated bench lives by.
@@ -201,6 +202,16 @@ impl<R: Rig + 'static> Emulator<R> {
         self.shared.inputs.store(inputs.bits(), Ordering::Relaxed);
     }
 
+    /// Who the bench says that it is.
+    pub(crate) fn identity(&self) -> Identity {
+        *self.shared.lock().rig.identity()
+    }
+
+    /// Whether it has been stopped.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.shared.stop.load(Ordering::Relaxed)
+    }
+
     /// Ends [`serve`](Self::serve), from any thread.
     pub fn stopper(&self) -> impl Fn() + Send + Sync + 'static {
         let shared = Arc::clone(&self.shared);
@@ -212,7 +223,16 @@ impl<R: Rig + 'static> Emulator<R> {
     /// # Errors
     /// Those of the pipe. The bench is safe then, and can be served at another one.
     pub fn serve(&self, pipe: &mut impl Pipe) -> Result<(), PipeError> {
-        let served = self.link(pipe);
+        self.serve_with_alarms(pipe, &mut |_| ())
+    }
+
+    /// The same, for a link that can say something without being asked: `alarm` is
+    /// handed what the bench has to say so. It must not block.
+    ///
+    /// # Errors
+    /// Those of the pipe. The bench is safe then, and can be served at another one.
+    pub fn serve_with_alarms(&self, pipe: &mut impl Pipe, alarm: &mut dyn FnMut(&Alarm)) -> Result<(), PipeError> {
+        let served = self.link(pipe, alarm);
         let mut inner = self.shared.lock();
         let Inner { device, rig, now, .. } = &mut *inner;
         // Cable pulled or program ended: nobody is there to be waited for.
@@ -221,7 +241,7 @@ impl<R: Rig + 'static> Emulator<R> {
         served
     }
 
-    fn link(&self, pipe: &mut impl Pipe) -> Result<(), PipeError> {
+    fn link(&self, pipe: &mut impl Pipe, alarm: &mut dyn FnMut(&Alarm)) -> Result<(), PipeError> {
         let shared = &*self.shared;
         let mut input = vec![0; 1 << 16];
         let mut output = vec![0; 1 << 16];
@@ -254,6 +274,9 @@ impl<R: Rig + 'static> Emulator<R> {
                 (from, upto) = (0, device.transmit(&mut output, &mut rig.bench(), now));
             }
             quiet = device.is_quiet();
+            if let Some(news) = device.alarm(&mut rig.bench(), now) {
+                alarm(&news);
+            }
             // The end of a session is seen before it is answered: a host that has said
             // goodbye finds its disc stored.
             if looked.elapsed() >= TICK || inner.device.safety().session() != inner.session {

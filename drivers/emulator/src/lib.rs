@@ -18,10 +18,13 @@
 //! emulator.serve(&mut pty)?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! [`usbip`] makes a USB device of it instead.
 
 mod emulator;
 #[cfg(unix)]
 mod pty;
+pub mod usbip;
 
 pub use emulator::{Clock, Emulator, Event};
 #[cfg(unix)]

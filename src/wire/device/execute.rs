@@ -243,7 +243,7 @@ impl<const SAMPLES: usize, const ROOM: usize> Body<SAMPLES, ROOM> {
     }
 
     /// The part knows what it emits, the core who was armed; of trips, all count.
-    fn status(&mut self, bench: &mut Bench<'_>) -> Result<LaserStatus> {
+    pub(super) fn status(&mut self, bench: &mut Bench<'_>) -> Result<LaserStatus> {
         let part = bench.lasers.status()?.difference(LaserStatus::ARMED);
         Ok(part.union(self.state.status()))
     }

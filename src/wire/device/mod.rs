@@ -13,7 +13,8 @@ use super::frame::{CONTROL_MAX, Decoder, Frame, VERSION, encoded_max};
 use super::kind::{Class, Kind};
 use super::reply::{Abilities, REPLY, Refusal, Reply, Welcome};
 use super::request::Request;
-use crate::hal::{Bench, Error, ErrorKind, FocusFlags, Identity, Name, Part, SpindleFlags, TrackingFlags};
+use super::usb::Alarm;
+use crate::hal::{Bench, Error, ErrorKind, FocusFlags, Identity, LaserStatus, Name, Part, SpindleFlags, TrackingFlags};
 use crate::safety::rules::{Rule, holds};
 use crate::safety::{self, Config, Effects, Event, Inputs, Limits, State, Verdict};
 use output::Output;
@@ -65,7 +66,16 @@ struct Body<const SAMPLES: usize, const ROOM: usize> {
     owed: Effects,
     /// The holder is gone by another clock than this device's.
     abandoned: bool,
+    /// What alarms are about, as it stands, and how often it has changed.
+    news: (LaserStatus, Inputs),
+    changes: u32,
+    /// How many changes the last alarm knew of.
+    told: Option<u32>,
 }
+
+/// Alarms are about these.
+const ALARMING: LaserStatus =
+    LaserStatus::all().difference(LaserStatus::ARMED.union(LaserStatus::EMITTING).union(LaserStatus::FIRING));
 
 /// For a microcontroller: 0.9 KiB of buffers.
 pub type SmallDevice = Device<64, 256>;
@@ -88,6 +98,9 @@ impl<const SAMPLES: usize, const ROOM: usize> Device<SAMPLES, ROOM> {
             inputs: Inputs::empty(),
             owed: Effects::empty(),
             abandoned: false,
+            news: (LaserStatus::empty(), Inputs::empty()),
+            changes: 0,
+            told: None,
         };
         Self { decoder: Decoder::new(), body }
     }
@@ -143,7 +156,23 @@ impl<const SAMPLES: usize, const ROOM: usize> Device<SAMPLES, ROOM> {
         }
         let _off = body.ask(Event::Off, bench, at);
         body.output = Output::new();
+        body.told = None;
         self.decoder = Decoder::new();
+    }
+
+    /// The alarm that is due, for the interrupt endpoint of a USB device: on a link that
+    /// is new, and when an interlock, the key or a trip has changed since the last one.
+    /// Take one when the last one has been sent: it tells how things stand then.
+    pub fn alarm(&mut self, bench: &mut Bench<'_>, now: Now<'_>) -> Option<Alarm> {
+        let at = now();
+        let body = &mut self.body;
+        if body.told == Some(body.changes) {
+            return None;
+        }
+        body.told = Some(body.changes);
+        // What a part doesn't say at once isn't waited for.
+        let lasers = body.status(bench).unwrap_or_else(|_| body.state.status());
+        Some(Alarm { inputs: body.inputs, lasers, changes: body.changes, at })
     }
 
     /// Where time passes by the host's requests only, a host that is gone stops
@@ -178,7 +207,6 @@ impl<const SAMPLES: usize, const ROOM: usize> Body<SAMPLES, ROOM> {
     }
 
     fn is_hot(&self) -> bool {
-        use crate::hal::LaserStatus;
         self.state.status().intersects(LaserStatus::ARMED.union(LaserStatus::FIRING))
     }
 
@@ -192,6 +220,11 @@ impl<const SAMPLES: usize, const ROOM: usize> Body<SAMPLES, ROOM> {
             if step.effects.contains(Effects::LASERS_OFF) {
                 self.observe(bench, now);
             }
+        }
+        let news = (self.state.status() & ALARMING, self.inputs);
+        if news != self.news {
+            self.news = news;
+            self.changes = self.changes.wrapping_add(1);
         }
         step.verdict
     }

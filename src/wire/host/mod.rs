@@ -3,6 +3,7 @@
 mod link;
 mod open;
 mod parts;
+mod probe;
 mod samples;
 
 use core::sync::atomic::Ordering;
@@ -16,6 +17,7 @@ pub use open::OpenError;
 use parts::{
     RemoteDelay, RemoteDetector, RemoteFocus, RemoteLasers, RemoteSpindle, RemoteSupply, RemoteTracking, Shared,
 };
+pub use probe::{Probe, probe};
 
 use super::pipe::Pipe;
 use super::reply::{Abilities, Welcome};

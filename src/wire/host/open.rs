@@ -28,13 +28,13 @@ pub enum OpenError {
     /// Not a byte came.
     #[error(
         "nothing answers; check that the device is switched on, that it is a bench that speaks this protocol, \
-         and that the baud rate is the one that its manual states"
+         and, on a serial line, that the baud rate is the one that its manual states"
     )]
     Silent,
     /// Bytes came, but never a frame.
     #[error(
-        "{bytes} bytes came, but never a whole frame: the wrong baud rate, or not a bench; \
-         set the baud rate that the bench's manual states"
+        "{bytes} bytes came, but never a whole frame: not a bench or, on a serial line, the wrong baud rate; \
+         set the one that the bench's manual states"
     )]
     NotFrames {
         /// So many.
