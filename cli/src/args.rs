@@ -258,7 +258,8 @@ pub(crate) struct Benches {
 
 /// Serves a simulated bench on a port that any host can open, until Ctrl-C.
 ///
-/// Prints one line, the selector of the bench, and then tells on the standard
+/// Prints one line, the selector of the bench (for `--usbip` without `--attach`: what to
+/// type on the machine that is to have it), and then tells on the standard
 /// error what happens. A disc file is made if it isn't there, kept from others who
 /// would record on it, and stored whenever a host ends its session and at the end;
 /// without one the disc lives as long as the emulator.
@@ -268,13 +269,33 @@ Examples:
   disc-hal emulate --serial --disc disc-1.dhd
   disc-hal emulate --serial --link /tmp/bench &
   disc-hal record README.md --bench serial:/tmp/bench
-  disc-hal emulate --serial --clock wall --for 10m")]
+  disc-hal emulate --serial --clock wall --for 10m
+  disc-hal emulate --usbip                        then, as root: usbip attach -r 127.0.0.1 -b 1-1
+  sudo disc-hal emulate --usbip --attach --speed super --disc disc-1.dhd")]
 #[cfg_attr(not(unix), allow(dead_code, reason = "there are no pseudo-terminals to serve it on"))]
 pub(crate) struct Emulate {
     /// On a pseudo-terminal: a serial port without hardware, whose baud rate is
     /// whatever the host likes.
     #[arg(long, group = "kind")]
     pub(crate) serial: bool,
+    /// As a USB device, which a machine with Linux or another USB/IP client attaches from
+    /// this address [default: 127.0.0.1:3240]. Whoever reaches it can use the bench.
+    #[arg(long, group = "kind", value_name = "ADDRESS", num_args = 0..=1)]
+    #[allow(clippy::option_option, reason = "the option and its value may both be left out")]
+    pub(crate) usbip: Option<Option<String>>,
+    /// Attaches the USB device to this machine (Linux with vhci-hcd, as root), instead of
+    /// waiting for one.
+    #[arg(long, conflicts_with = "serial")]
+    pub(crate) attach: bool,
+    /// Speed of the USB device.
+    #[arg(long, value_enum, default_value_t, conflicts_with = "serial")]
+    pub(crate) speed: UsbSpeed,
+    /// Serial number of the USB device [default: the bench's].
+    #[arg(long, value_name = "SERIAL", conflicts_with = "serial")]
+    pub(crate) usb_serial: Option<String>,
+    /// Something wrong with the USB device, for tests of hosts.
+    #[arg(long, value_name = "FLAW", conflicts_with = "serial")]
+    pub(crate) usb_flaw: Option<String>,
     /// The disc file.
     #[arg(long, value_name = "FILE")]
     pub(crate) disc: Option<PathBuf>,
@@ -289,7 +310,7 @@ pub(crate) struct Emulate {
     #[arg(long, value_enum, default_value_t)]
     pub(crate) clock: Clock,
     /// A lasting name for the port: a symbolic link, gone when the emulator ends.
-    #[arg(long, value_name = "PATH")]
+    #[arg(long, value_name = "PATH", conflicts_with = "usbip")]
     pub(crate) link: Option<PathBuf>,
     /// Number of this start, by which hosts see that the bench was restarted
     /// [default: from the time].
@@ -308,6 +329,18 @@ pub(crate) enum Clock {
     Host,
     /// The clock on the wall: goes dark by itself when the host is gone.
     Wall,
+}
+
+/// Speed of an emulated USB device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(crate) enum UsbSpeed {
+    /// 12 Mbit/s.
+    Full,
+    /// 480 Mbit/s.
+    #[default]
+    High,
+    /// 5 Gbit/s.
+    Super,
 }
 
 /// A time such as `500ms`, `90s`, `10m` or `2h`; without a unit, seconds.

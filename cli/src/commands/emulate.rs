@@ -18,9 +18,13 @@ pub(super) fn run(args: &Emulate, voice: Voice) -> Result<Code, Failure> {
 }
 
 #[cfg(unix)]
+mod usb;
+
+#[cfg(unix)]
 mod serve {
     use core::time::Duration;
     use std::io::{self, Write as _};
+    use std::path::PathBuf;
     use std::thread;
     use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
@@ -29,6 +33,7 @@ mod serve {
     use disc_hal_emulator::{Clock, Emulator, Event, Pty, PtyError};
     use disc_hal_sim::SimRig;
 
+    use super::usb;
     use crate::args::{self, Emulate};
     use crate::disc::{self, Claim};
     use crate::exit::{Code, Failure};
@@ -48,10 +53,16 @@ mod serve {
         };
         let interrupt = Interrupt::watch(Words::EMULATED);
         interrupt.guard(rig.off_handle());
-        let (mut pty, path) = Pty::open()?;
-        if let Some(link) = &args.link {
-            pty.link(link)?;
-        }
+        let link = match &args.usbip {
+            None => {
+                let (mut pty, path) = Pty::open()?;
+                if let Some(link) = &args.link {
+                    pty.link(link)?;
+                }
+                Link::Serial(pty, path)
+            }
+            Some(address) => Link::Usb(Box::new(usb::Link::open(args, address.as_deref(), rig.identity())?)),
+        };
         let clock = match args.clock {
             args::Clock::Host => Clock::Host,
             args::Clock::Wall => Clock::Wall,
@@ -67,13 +78,25 @@ mod serve {
             }
             stop();
         });
-        output::stdout(format!("{}\n", Port { path, baud: BAUD }).as_bytes())?;
-        let served = emulator.serve(&mut pty);
+        let served = match link {
+            Link::Serial(mut pty, path) => {
+                output::stdout(format!("{}\n", Port { path, baud: BAUD }).as_bytes())?;
+                let served = emulator.serve(&mut pty);
+                served.map_err(|e| Failure::new(Code::Device, format!("the pseudo-terminal failed: {e}")).because(e))
+            }
+            Link::Usb(link) => link.serve(&emulator, voice),
+        };
         // `Kept` has said what couldn't be stored.
         let stored = emulator.close();
-        served.map_err(|e| Failure::new(Code::Device, format!("the pseudo-terminal failed: {e}")).because(e))?;
+        served?;
         stored.map_err(|e| Failure::new(Code::Data, format!("the disc isn't in its file: {e}")).because(e))?;
         Ok(Code::Pass)
+    }
+
+    /// Where hosts come from.
+    enum Link {
+        Serial(Pty, PathBuf),
+        Usb(Box<usb::Link>),
     }
 
     impl From<PtyError> for Failure {
@@ -138,6 +161,11 @@ mod serve {
             Event::NotStored => "not stored: the disc has changed, and its file has not".into(),
             other => format!("{other:?}"),
         };
+        say(voice, &line);
+    }
+
+    /// Writes a line, if anybody wants lines.
+    pub(super) fn say(voice: Voice, line: &str) {
         if !voice.quiet {
             let _nobody = writeln!(io::stderr(), "{line}");
         }

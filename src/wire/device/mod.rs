@@ -164,7 +164,6 @@ impl<const SAMPLES: usize, const ROOM: usize> Device<SAMPLES, ROOM> {
     /// is new, and when an interlock, the key or a trip has changed since the last one.
     /// Take one when the last one has been sent: it tells how things stand then.
     pub fn alarm(&mut self, bench: &mut Bench<'_>, now: Now<'_>) -> Option<Alarm> {
-        let at = now();
         let body = &mut self.body;
         if body.told == Some(body.changes) {
             return None;
@@ -172,7 +171,7 @@ impl<const SAMPLES: usize, const ROOM: usize> Device<SAMPLES, ROOM> {
         body.told = Some(body.changes);
         // What a part doesn't say at once isn't waited for.
         let lasers = body.status(bench).unwrap_or_else(|_| body.state.status());
-        Some(Alarm { inputs: body.inputs, lasers, changes: body.changes, at })
+        Some(Alarm { inputs: body.inputs, lasers, changes: body.changes, at: now() })
     }
 
     /// Where time passes by the host's requests only, a host that is gone stops

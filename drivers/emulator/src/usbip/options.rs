@@ -132,7 +132,7 @@ impl DeviceOptions {
     ///
     /// # Errors
     /// [`UsbipError::Serial`].
-    pub(super) fn check(&self) -> Result<(), UsbipError> {
+    pub fn check(&self) -> Result<(), UsbipError> {
         let Some(serial) = &self.serial else { return Ok(()) };
         let is_printable = serial.bytes().all(|b| matches!(b, b'!'..=b'~'));
         if is_printable && (1..=STRING_MAX).contains(&serial.len()) {

@@ -1,7 +1,11 @@
 //! The emulated bench as a USB device, by a USB/IP client of the tests' own.
 #![cfg(unix)]
 
-mod usb_host;
+mod bench;
+mod descriptors;
+mod host;
+mod hostile;
+mod transfers;
 
 use core::time::Duration;
 use std::os::unix::net::UnixStream;
@@ -15,7 +19,7 @@ use disc_hal::wire::{OpenOptions, Remote};
 use disc_hal_emulator::usbip::{BUS_ID, Cable, Detached, DeviceOptions, Server, Unplug, serve_stream};
 use disc_hal_emulator::{Clock, Emulator};
 use disc_hal_sim::SimRig;
-use usb_host::*;
+use host::*;
 
 const SECOND: Duration = Duration::from_secs(1);
 
