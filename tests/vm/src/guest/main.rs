@@ -10,7 +10,8 @@ mod relay;
 mod serial;
 mod usb;
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use core::panic::AssertUnwindSafe;
+use std::panic::catch_unwind;
 use std::process::ExitCode;
 use std::time::Instant;
 
