@@ -87,15 +87,21 @@ pub(crate) fn keeps_the_promises(selector: &str, only: &[&str]) {
     let judged = disc_hal(&args);
     judged.expect(0, &[]);
     let direct = fs::read_to_string(format!("{EXPECTED}/conformance")).expect("the simulator's own verdicts");
+    // What is measured depends on the checks before: only all of them are equal in all words.
+    let words = if only.is_empty() { usize::MAX } else { 2 };
     let verdicts = |text: &str| -> Vec<String> {
         let of_a_check = |line: &&str| ["PASS  ", "FAIL  ", "SKIP  "].iter().any(|word| line.starts_with(word));
-        text.lines().filter(of_a_check).map(str::to_owned).collect()
+        // The columns are as wide as what is in them.
+        text.lines()
+            .filter(of_a_check)
+            .map(|l| l.split_whitespace().take(words).collect::<Vec<_>>().join(" "))
+            .collect()
     };
     let (judged, direct) = (verdicts(&judged.out), verdicts(&direct));
     assert!(only.is_empty() == (judged.len() == direct.len()) && judged.len() > 10, "{} verdicts", judged.len());
     for line in &judged {
         // The device half remembers one shot fewer than the bench behind it, and may.
-        let known = "PASS  laser.outcome.forgotten_is_unknown";
+        let known = "PASS laser.outcome.forgotten_is_unknown";
         let same = direct.contains(line) || (line.starts_with(known) && direct.iter().any(|l| l.starts_with(known)));
         assert!(same, "the simulator doesn't say this: {line}");
     }
