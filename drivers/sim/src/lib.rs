@@ -66,4 +66,4 @@ pub const APERTURE: f64 = 0.60;
 
 pub use disc_file::DiscFileError;
 pub use model::ModelError;
-pub use rig::{SimError, SimRig, Written};
+pub use rig::{Fired, SimError, SimRig, Written};

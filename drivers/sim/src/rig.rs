@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use disc_hal::hal::{Bench, Identity, Name, OffHandle, Rig};
+use disc_hal::hal::{Bench, Identity, Name, OffHandle, Rig, ShotId};
 use disc_hal::media::Medium;
 
 use crate::defects::{Defect, DefectiveRig};
@@ -38,6 +38,19 @@ pub struct Written {
     pub first: u32,
     /// Last sector touched.
     pub last: u32,
+}
+
+/// A shot that has begun to write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fired {
+    /// Which one.
+    pub shot: ShotId,
+    /// Layer.
+    pub layer: usize,
+    /// Where it began, in channel bits from sector 0 of the layer.
+    pub start: u64,
+    /// How far it has come since, in channel bits.
+    pub bits: u64,
 }
 
 /// A simulated tester with a disc in it.
@@ -190,6 +203,14 @@ impl SimRig {
     pub fn clock(&self) -> impl Fn() -> u64 + Send + Sync + 'static {
         let world = self.world.clone();
         move || world.lock().now() / 1_000_000
+    }
+
+    /// Tells every shot that has begun to write since the rig was opened, in order and
+    /// wherever the rig goes: what a camera beside the disc would see, not what the
+    /// bench says of itself.
+    pub fn fired(&self) -> impl Fn() -> Vec<Fired> + Send + Sync + 'static {
+        let world = self.world.clone();
+        move || world.lock().fired.clone()
     }
 
     /// Stores the disc if it has changed: whoever only reads must not put an old

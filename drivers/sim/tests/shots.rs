@@ -62,6 +62,29 @@ fn a_shot_happens_once_and_ends_by_itself() {
 }
 
 #[test]
+fn every_shot_that_makes_light_is_seen_with_its_place() {
+    let medium = medium();
+    let mut rig = SimRig::blank(medium.clone(), 4).unwrap();
+    let fired = rig.fired();
+    let mut silent = Silent;
+    let mut session = Session::open(rig.bench(), &medium, Options::default(), &mut silent).unwrap();
+    session.go_to_layer(1).unwrap();
+    session.bench().lasers.load(LASER, &medium.layers[1].write.strategy).unwrap();
+    // One that runs to its end, and one that is ended.
+    let done = fire(&mut session, LENGTH, RUNS);
+    session.bench().delay.delay_ms(6);
+    let ended = fire(&mut session, LENGTH, RUNS);
+    session.bench().delay.delay_ms(1);
+    session.bench().lasers.off().unwrap();
+    let seen = fired();
+    assert_eq!(seen.iter().map(|f| f.shot).collect::<Vec<_>>(), [done, ended]);
+    assert_eq!((seen[0].layer, seen[0].bits), (1, LENGTH));
+    assert!((20_000..30_000).contains(&seen[1].bits), "{seen:?}");
+    // The track goes on below the spot: 6 ms are 157 000 channel bits.
+    assert!((150_000..165_000).contains(&(seen[1].start - seen[0].start)), "{seen:?}");
+}
+
+#[test]
 fn a_delay_counts_from_the_trigger_whatever_that_is() {
     for trigger in [Trigger::Now, Trigger::Index] {
         ready(|session| {

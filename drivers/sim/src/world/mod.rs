@@ -23,6 +23,7 @@ use crate::disc::{CELLS, LayerState};
 use crate::model::{Model, ModelError, Writer};
 use crate::noise::{Noise, Purpose, Stream};
 use crate::readout::EdgeTable;
+use crate::rig::Fired;
 use acquisition::Capture;
 use focus::Focus;
 use geometry::{Spiral, TrackPoint};
@@ -128,6 +129,8 @@ pub(crate) struct World {
     pub(crate) radial: Radial,
     pub(crate) lasers: Lasers,
     writer: Option<Writer>,
+    /// Every shot that has made light.
+    pub(crate) fired: Vec<Fired>,
     edge_noise: Option<Stream>,
     pending: writing::Pending,
     pub(crate) spot: Spot,
@@ -175,6 +178,7 @@ impl World {
             radial: Radial::new(noise.stream(Purpose::Mechanics, 2, disc.shots)),
             lasers: Lasers::new(),
             writer: None,
+            fired: Vec::new(),
             edge_noise: None,
             pending: writing::Pending::default(),
             spot: Spot::default(),

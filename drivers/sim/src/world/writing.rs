@@ -8,6 +8,7 @@ use super::{Spot, World};
 use crate::disc::{CELLS, CHUNK_MARKS, Chunk, LayerState, Mark};
 use crate::model::{LayerModel, Writer};
 use crate::noise::{Purpose, Stream};
+use crate::rig::Fired;
 use crate::writing::{Edge, SolvedEdges};
 
 /// Fluctuation of what makes a mark, as a part of the power, r.m.s. at each edge:
@@ -135,6 +136,8 @@ impl World {
         let velocity = self.mechanics.wanted;
         let Some(shot) = self.lasers.active() else { return };
         let strategy = shot.strategy;
+        let fired = Fired { shot: shot.id, layer, start: shot.origin as u64, bits: 0 };
+        self.fired.push(fired);
         if !self.writer.as_ref().is_some_and(|w| w.serves(layer, &strategy)) {
             self.writer = Some(self.model.writer(layer, velocity, &strategy));
         }
@@ -157,6 +160,9 @@ impl World {
         let limit = (shot.fed as f64).min(shot.plan.length as f64);
         let reached = target.min(limit);
         shot.at = reached;
+        if let Some(fired) = self.fired.last_mut() {
+            fired.bits = (reached * scale) as u64;
+        }
         let model = &self.model.layers[layer];
         let (noise, pending, layers) = (self.edge_noise.as_mut()?, &mut self.pending, &mut self.disc.layers[..]);
         Scribe { layer, scale, writer, edges: &edges, stronger: &stronger, model, noise, pending, layers }

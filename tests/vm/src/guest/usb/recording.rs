@@ -1,0 +1,66 @@
+//! Whole commands on the bench outside.
+
+use core::time::Duration;
+use std::fs;
+use std::time::Instant;
+
+use disc_hal::safety::Inputs;
+use disc_hal::wire::usb::Speed;
+use disc_hal_usb::{Probe, Selector, UsbPipe, probe};
+
+use super::{HOLD, SELECTOR, SERIAL, Scene};
+use crate::outside::nothing_twice;
+use crate::program::disc_hal;
+use crate::serial;
+
+pub(super) fn alarm(scene: &mut Scene) {
+    scene.tester.for_usb("wall", HOLD);
+    let plugged = scene.plug(Speed::High);
+    let pipe = UsbPipe::open(&Selector::Serial(SERIAL.into())).expect("the bench");
+    let alarms = pipe.alarms().expect("an interrupt endpoint");
+    for state in ["open", "closed"] {
+        scene.tester.interlock(state);
+        let start = Instant::now();
+        loop {
+            let news = alarms.next(Duration::from_secs(10)).expect("the link").expect("an alarm within ten seconds");
+            // What was before the change may come first.
+            if news.inputs.contains(Inputs::INTERLOCK_OPEN) == (state == "open") {
+                break;
+            }
+            assert!(start.elapsed() < Duration::from_secs(20), "only {news:?}");
+        }
+    }
+    drop(pipe);
+    scene.unplug(plugged);
+}
+
+pub(super) fn record(scene: &mut Scene, speed: Speed) {
+    scene.tester.for_usb("host", HOLD);
+    let plugged = scene.plug(speed);
+    serial::records_and_reads(SELECTOR);
+    nothing_twice(scene.tester.fired());
+    scene.unplug(plugged);
+}
+
+pub(super) fn conformance(scene: &mut Scene, speed: Speed) {
+    scene.tester.for_usb("host", HOLD);
+    let plugged = scene.plug(speed);
+    // All of them take minutes in the machine: `DISC_HAL_VM_FULL=1` of the runner.
+    let only: &[&str] = if crate::word("full=").is_some() { &[] } else { &["focus.*"] };
+    serial::keeps_the_promises(SELECTOR, only);
+    scene.unplug(plugged);
+}
+
+pub(super) fn replugged(scene: &mut Scene) {
+    scene.tester.for_usb("host", HOLD);
+    for round in 0..10 {
+        let speed = Speed::ALL[round % 3];
+        let plugged = scene.plug(speed);
+        let who = probe(&Selector::Serial(SERIAL.into()), Duration::from_secs(5));
+        assert!(matches!(who, Ok(Probe::Bench(_))), "round {round}, {speed:?}: {who:?}");
+        scene.unplug(plugged);
+    }
+    let ports = fs::read_to_string(format!("{}/status", disc_hal_emulator::usbip::CONTROLLER)).expect("the ports");
+    assert!(ports.lines().skip(1).all(|line| line.contains(" 004 ")), "{ports}");
+    disc_hal(&["info", "--bench", SELECTOR]).expect(3, &["no USB bench with the serial number"]);
+}
