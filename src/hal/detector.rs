@@ -85,7 +85,8 @@ pub struct Acquisition {
     pub channels: Channels,
     /// Samples per second of each channel.
     pub rate: Hertz,
-    /// Samples of each channel.
+    /// Samples of each channel. Any number but 0 has to be taken: what is to go on until
+    /// `stop` asks for more than ever come.
     pub length: u64,
     /// What starts it.
     pub trigger: Trigger,

@@ -1,4 +1,5 @@
-//! STEP 3: the tester's limits, as numbers. Algorithms and the suite go by them.
+//! STEP 3: the tester's limits, as numbers. Algorithms and the suite go by them, so the
+//! simulated tester has to keep them as well.
 
 use disc_hal::hal::{
     ChannelKind, ChannelSpec, DetectorSpec, Few, FocusSpec, Hertz, LaserArraySpec, MicrometresPerSecond, Microwatts,

@@ -257,7 +257,9 @@ fn gap_is_reported(c: &mut Context<'_>) -> Found {
     let mut buffer = [0i16; 256];
     let chunk = c.bench().detector.read(&mut buffer)?;
     let least = (wait_us * rate / 1_000_000).saturating_sub(room);
-    ensure(chunk.gap > 0, || format!("at least {least} samples were lost, and no gap is reported"))?;
+    ensure(chunk.gap > 0, || {
+        format!("{least} samples more came than the buffer of {room} holds by its spec, and no gap is reported")
+    })?;
     ensure(chunk.first == chunk.gap, || format!("a gap of {} and then sample {}", chunk.gap, chunk.first))?;
     ensure(chunk.gap * 10 >= least * 9, || format!("a gap of {} for {least} samples at least", chunk.gap))?;
     Ok(format!("{} samples lost and counted", chunk.gap))

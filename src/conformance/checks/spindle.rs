@@ -180,5 +180,6 @@ fn move_refusal(c: &mut Context<'_>) -> Found {
 fn while_tracking(c: &mut Context<'_>) -> Found {
     c.on_layer(0)?;
     let here = c.bench().spindle.status()?.radius;
-    refusal(c.bench().spindle.move_to(here), ErrorKind::WrongState, "a move with tracking closed")
+    let what = format!("a move to where the sled is ({:.2} mm) with tracking closed", f64::from(here.0) * 1e-6);
+    refusal(c.bench().spindle.move_to(here), ErrorKind::WrongState, &what)
 }
