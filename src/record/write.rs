@@ -9,7 +9,8 @@ use super::session::{SECTOR_BITS, Session};
 use super::shots::{RunStream, ShotRuns};
 use crate::format::{BLOCK_BYTES, BlockReader, Psn, SectorId, recorded_blocks};
 use crate::hal::{
-    Address, ArmToken, Hertz, Nanojoules, Outcome, Picoseconds, ShotClock, ShotId, ShotPlan, Trigger, WriteStrategy,
+    Address, ArmToken, ErrorKind, Hertz, Nanojoules, Outcome, Picoseconds, ShotClock, ShotId, ShotPlan, Trigger,
+    WriteStrategy,
 };
 use crate::media::Area;
 
@@ -282,14 +283,20 @@ impl Session<'_> {
         for shot in flying {
             while let Some(rest) = shot.runs.get(shot.fed..).filter(|r| !r.is_empty()) {
                 let piece = &rest[..rest.len().min(most)];
-                let taken = self.bench.lasers.feed(shot.id, self.source, piece)?;
-                if taken == 0 {
-                    break;
+                match self.bench.lasers.feed(shot.id, self.source, piece) {
+                    Ok(0) => break,
+                    Ok(taken) => shot.fed += taken.min(piece.len()),
+                    // It has ended by itself. How, says its outcome when its turn comes.
+                    Err(error) if error.kind == ErrorKind::WrongState && self.is_over(shot.id)? => break,
+                    Err(error) => return Err(error.into()),
                 }
-                shot.fed += taken.min(piece.len());
             }
         }
         Ok(())
+    }
+
+    fn is_over(&mut self, shot: ShotId) -> Result<bool, Problem> {
+        Ok(!self.bench.lasers.outcome(shot)?.is_open())
     }
 
     /// Arms and fires what has been fed and wasn't fired yet.

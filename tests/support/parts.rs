@@ -115,8 +115,9 @@ impl LaserArray for Lasers {
     fn feed(&mut self, id: ShotId, _: Source, runs: &[u8]) -> Result<usize> {
         self.call("feed")?;
         let mut world = self.world.borrow_mut();
-        // A shot that ended in between takes the rest and forgets it.
-        let Some(shot) = world.shots.iter_mut().find(|s| s.id == id) else { return Ok(runs.len()) };
+        world.write();
+        // It may have ended by itself in between.
+        let shot = world.shots.iter_mut().find(|s| s.id == id).ok_or(laser(ErrorKind::WrongState))?;
         let written = if let Outcome::Running { at } = shot.outcome { at } else { 0 };
         let waiting = (shot.fed_bits - written) / 5;
         let room = u64::from(self.spec.buffer_runs).saturating_sub(waiting) as usize;
