@@ -4,6 +4,7 @@
 mod discovery;
 mod hostile;
 mod recording;
+mod throughput;
 mod unplugs;
 
 use core::cell::RefCell;
@@ -86,6 +87,7 @@ pub(crate) fn cases() -> Vec<Case> {
         case("records-and-reads-back-at-high-speed", |s| recording::record(s, Speed::High)),
         case("records-and-reads-back-at-super-speed", |s| recording::record(s, Speed::Super)),
         case("plugged-in-ten-times", recording::replugged),
+        case("carries-bytes-beside-a-bare-loop", throughput::compared),
         case("keeps-the-promises-at-high-speed", |s| recording::conformance(s, Speed::High)),
     ]
 }
