@@ -166,6 +166,8 @@ pub(super) fn many(scene: &mut Scene) {
         }
         let took = pulled.elapsed();
         let end = recording.join().unwrap_or_else(|_| panic!("round {round}: the recording panicked"));
+        // A machine that stood still for the hold lease hears of it about now.
+        let over_before = over_before || (!end.lost && end.said.ends_with("tripped"));
         if over_before {
             early += 1;
         } else {
