@@ -184,8 +184,9 @@ fn a_file_over_a_mildly_faulty_link_is_the_same_or_an_error() {
             Err(error) => {
                 println!("  {error}");
                 assert!(seed > 1, "a request that is lost or comes twice is executed once: {error}");
-                // What is lit and what is on the disc.
-                assert!(error.contains("; on the disc, ") && error.contains("; the lasers are "), "{error}");
+                // What is lit, and what is on the disc where it was written to.
+                assert!(error.contains("; the lasers are "), "{error}");
+                assert!(!error.starts_with("writing") || error.contains("; on the disc, "), "{error}");
             }
         }
         assert!(injected.total() > 20 && stats.resent > 5 && stats.strays > 5, "{injected:?} {stats:?}");
