@@ -1,7 +1,7 @@
 //! The rules that a medium description must keep.
 
 use super::{Area, Body, Direction, Film, FilmRole, Layer, Medium};
-use crate::hal::WriteStrategy;
+use crate::hal::{Nanometres, WriteStrategy};
 
 type Check = Result<(), String>;
 
@@ -37,7 +37,7 @@ pub(super) fn medium(m: &Medium) -> Check {
     body("cover", &m.cover)?;
     body("bond", &m.bond)?;
     for (index, l) in m.layers.iter().enumerate() {
-        layer(l).map_err(|what| format!("layer {index}: {what}"))?;
+        layer(l, m.track_pitch).map_err(|what| format!("layer {index}: {what}"))?;
     }
     test_areas_apart(m)
 }
@@ -59,22 +59,27 @@ fn thermal(conductivity: f64, heat_capacity: f64) -> Check {
     })
 }
 
-fn film(f: &Film) -> Check {
+fn film(f: &Film, pitch: Nanometres) -> Check {
     for (place, thickness) in [("groove", f.groove), ("land", f.land)] {
         need(within(thickness.0, 0.0, 5e-6), || {
             format!("its thickness {thickness} on the {place} is not between 0 and 5 um")
         })?;
     }
     need(f.groove.0 > 0.0, || "its thickness in the groove is zero: leave the film out".into())?;
+    if let Some(band) = f.band {
+        need(within(band.0, 20e-9, f64::from(pitch.0) * 1e-9), || {
+            format!("its band of {band} is not between 20 nm and the track pitch, {pitch}")
+        })?;
+    }
     need(within(f.n, 0.01, 10.0) && within(f.k, 0.0, 10.0), || {
         format!("its index n = {}, k = {} is not physical (0.01 to 10, 0 to 10)", f.n, f.k)
     })?;
     thermal(f.conductivity.0, f.heat_capacity.0)
 }
 
-fn layer(l: &Layer) -> Check {
+fn layer(l: &Layer, pitch: Nanometres) -> Check {
     for (index, f) in l.films.iter().enumerate() {
-        film(f).map_err(|what| format!("film {index} ({}): {what}", f.material))?;
+        film(f, pitch).map_err(|what| format!("film {index} ({}): {what}", f.material))?;
     }
     let count = |role| l.films.iter().filter(|f| f.role == role).count();
     need(count(FilmRole::Dye) == 1, || format!("it has {} dye films, and it needs one", count(FilmRole::Dye)))?;
@@ -90,6 +95,9 @@ fn layer(l: &Layer) -> Check {
     need(within(l.groove.depth.0.abs(), 0.0, 1e-6), || format!("groove depth {} is more than 1 um", l.groove.depth))?;
     need(within(l.groove.width.0, 50e-9, 2e-6), || {
         format!("groove width {} is not between 50 nm and 2 um", l.groove.width)
+    })?;
+    need(within(l.groove.phase.0, -360.0, 360.0), || {
+        format!("groove phase {} is not between -360 and 360 deg", l.groove.phase)
     })?;
     for (name, area) in [("test", &l.layout.test), ("data", &l.layout.data)] {
         need(area.first <= area.last && area.last <= 0xFF_FFFF, || {

@@ -13,7 +13,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-pub use quantity::{Celsius, Conductivity, HeatCapacity, Length, QuantityError};
+pub use quantity::{Angle, Celsius, Conductivity, HeatCapacity, Length, QuantityError};
 
 use crate::hal::{Address, Hertz, MicrometresPerSecond, Microwatts, Nanometres, WriteStrategy};
 
@@ -133,8 +133,14 @@ pub struct Film {
     pub role: FilmRole,
     /// Thickness in the groove.
     pub groove: Length,
-    /// Thickness on the land.
+    /// Thickness on the land; zero where there is none.
     pub land: Length,
+    /// Width, across the track and centred on the groove, of the band in which the
+    /// film is as thick as in the [`groove`](Self::groove); beyond it, it is as thick as on
+    /// the [`land`](Self::land). Without it: the groove's own width. A reflector in
+    /// stripes has a band and nothing on the land (patent A, claims 2 and 3).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub band: Option<Length>,
     /// Refractive index at the medium's wavelength.
     pub n: f64,
     /// Extinction coefficient at the medium's wavelength.
@@ -166,6 +172,10 @@ pub struct Groove {
     pub depth: Length,
     /// Width.
     pub width: Length,
+    /// Radial displacement against the grooves of the first layer; 360 deg are a track
+    /// pitch (patent B, claims 3 and 4).
+    #[serde(default)]
+    pub phase: Angle,
 }
 
 /// Which way addresses grow.
@@ -346,6 +356,10 @@ mod tests {
         assert!(message.contains("lie over each other"), "{message}");
         let message = broken(&|m| m.layers[1].write.strategy.top = [0; 3]);
         assert!(message.contains("layer 1") && message.contains("top [0, 0, 0]"), "{message}");
+        let message = broken(&|m| m.layers[1].films[1].band = Some(Length(741e-9)));
+        assert!(message.contains("layer 1: film 1") && message.contains("band of 741 nm"), "{message}");
+        let message = broken(&|m| m.layers[1].groove.phase = Angle(f64::NAN));
+        assert!(message.contains("groove phase"), "{message}");
         let message = broken(&|m| m.layers[0].films[0].n = f64::NAN);
         assert!(message.contains("not physical"), "{message}");
     }

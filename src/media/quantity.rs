@@ -80,6 +80,10 @@ quantity!(
     /// A temperature in degrees Celsius.
     Celsius, "temperature", "270 C", [("C", 0)]
 );
+quantity!(
+    /// An angle in degrees.
+    Angle, "angle", "180 deg", [("deg", 0)]
+);
 
 macro_rules! serde_as_text {
     ($($name:ident),+) => {$(
