@@ -43,6 +43,7 @@ impl RunClass {
 /// (`Ttop`, `Tmp`, `Tlp`, `dTtop`, `dTle`, `Pp`, `Pb` of DVD recorders.)
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "std", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct WriteStrategy {
     /// Power of the pulses.
     pub peak: Microwatts,

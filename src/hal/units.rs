@@ -65,6 +65,9 @@ macro_rules! unit {
             /// Nothing of it.
             pub const ZERO: Self = Self(0);
 
+            /// The units that its text may have.
+            pub const UNITS: &'static [&'static str] = &[$($text),+];
+
             /// The bare number.
             pub const fn get(self) -> $int {
                 self.0

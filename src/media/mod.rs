@@ -57,6 +57,7 @@ pub enum MediumError {
 
 /// A disc: its format, and its layers from the incident side inwards.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Medium {
     /// Its name, as in `--medium`.
@@ -87,6 +88,7 @@ pub struct Medium {
 
 /// A named set of limits (see [`crate::signal`]).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum LimitSet {
@@ -98,6 +100,7 @@ pub enum LimitSet {
 
 /// A thick transparent part.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Body {
     /// Thickness.
@@ -112,6 +115,7 @@ pub struct Body {
 
 /// What a film is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum FilmRole {
@@ -125,6 +129,7 @@ pub enum FilmRole {
 
 /// A thin film.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Film {
     /// Its material, for people.
@@ -153,6 +158,7 @@ pub struct Film {
 
 /// What light does to a dye.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Recording {
     /// Temperature of decomposition.
@@ -165,6 +171,7 @@ pub struct Recording {
 
 /// The groove of a layer.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Groove {
     /// Depth of the relief of the reflecting surface, positive where the groove
@@ -180,6 +187,7 @@ pub struct Groove {
 
 /// Which way addresses grow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Direction {
     /// From the inner to the outer radius.
@@ -190,6 +198,7 @@ pub enum Direction {
 
 /// A range of addresses, both ends included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Area {
     /// First physical sector number.
@@ -218,6 +227,7 @@ impl fmt::Display for Area {
 
 /// Where things are on a layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Layout {
     /// Which way addresses grow.
@@ -230,6 +240,7 @@ pub struct Layout {
 
 /// What the maker recommends for writing.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Recommendation {
     /// The strategy, at the indicated power.
@@ -240,6 +251,7 @@ pub struct Recommendation {
 
 /// A recording layer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Layer {
     /// Its films, in the order in which light meets them.
@@ -312,6 +324,14 @@ impl Medium {
     /// None in practice: every description can be written.
     pub fn to_toml(&self) -> Result<String, toml::ser::Error> {
         toml::to_string(self)
+    }
+
+    /// The JSON schema of medium files (draft 2020-12), for editors and other programs; a
+    /// copy is in `docs/medium.schema.json`. What it accepts may still contradict itself:
+    /// [`check`](Self::check) says.
+    #[cfg(feature = "schema")]
+    pub fn schema() -> schemars::Schema {
+        schemars::schema_for!(Self)
     }
 
     /// Length of a channel bit in metres.

@@ -61,7 +61,30 @@ macro_rules! quantity {
                 String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
             }
         }
+
+        #[cfg(feature = "schema")]
+        impl schemars::JsonSchema for $name {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($name).into()
+            }
+
+            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                number_with_unit(concat!("A ", $what, ": a number and its unit."), &[$($unit),+], $example)
+            }
+        }
     };
+}
+
+/// The schema of a text such as `80 nm`.
+#[cfg(feature = "schema")]
+fn number_with_unit(description: &str, units: &[&str], example: &str) -> schemars::Schema {
+    let pattern = format!(r"^\s*[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)? \s*({})\s*$", units.join("|"));
+    schemars::json_schema!({
+        "type": "string",
+        "description": description,
+        "pattern": pattern,
+        "examples": [example],
+    })
 }
 
 quantity!(
@@ -96,6 +119,18 @@ macro_rules! serde_as_text {
         impl<'de> Deserialize<'de> for crate::hal::$name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+            }
+        }
+
+        #[cfg(feature = "schema")]
+        impl schemars::JsonSchema for crate::hal::$name {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($name).into()
+            }
+
+            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                let units = Self::UNITS;
+                number_with_unit("A whole number of the smallest unit.", units, &format!("1 {}", units[0]))
             }
         }
     )+};
