@@ -20,13 +20,18 @@ use crate::complex::C64;
 use crate::materials::{Dye, Material};
 use crate::optics::{Film, Polarisation, Stack, StackError};
 
-/// A film of a material.
+/// A film of a material, perhaps with another thickness beside a band along the track.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Coat {
     /// What it is made of.
     pub material: Material,
-    /// Thickness, metres.
+    /// Thickness in the band, metres.
     pub thickness: f64,
+    /// Thickness outside the band, metres; zero where there is nothing.
+    pub land: f64,
+    /// Half of the band's width, metres, about the middle of the groove; infinite, or half the
+    /// track pitch and more, for a film of one thickness.
+    pub half_width: f64,
 }
 
 /// One recording unit: dye and reflector with grooves.

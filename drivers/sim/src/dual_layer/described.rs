@@ -36,7 +36,8 @@ fn unit(layer: &Layer) -> Result<Unit, Unsupported> {
     if layer.films.iter().any(|f| f.band.is_some()) || layer.groove.phase.0 != 0.0 {
         return Err(unsupported("films in bands, and grooves displaced against those of the first layer"));
     }
-    let coat = |f: &Film| Coat { material: material(f), thickness: f.groove.0 };
+    let coat =
+        |f: &Film| Coat { material: material(f), thickness: f.groove.0, land: f.land.0, half_width: f64::INFINITY };
     if between.iter().chain([reflector]).any(|f| f.groove != f.land) {
         return Err(unsupported("films other than the dye must be as thick on the land as in the groove"));
     }

@@ -15,7 +15,7 @@ fn plain() -> DualLayer {
 /// reflectance.
 fn matched() -> DualLayer {
     let mut m = plain();
-    m.l1.barrier = Some(Coat { material: BARRIER, thickness: 25e-9 });
+    m.l1.barrier = Some(Coat { material: BARRIER, thickness: 25e-9, land: 25e-9, half_width: f64::INFINITY });
     m.l1.relief = 46e-9;
     m
 }
