@@ -5,11 +5,10 @@
 use disc_hal::media::Medium;
 use disc_hal_sim::APERTURE;
 use disc_hal_sim::complex::c64;
-use disc_hal_sim::dual_layer::{CrossTrack, DualLayer};
+use disc_hal_sim::dual_layer::{Coat, DualLayer};
 
 fn main() {
     let base = DualLayer::of(&Medium::load("dual-layer").expect("a preset")).expect("two layers");
-    let w = 0.85 * 0.514 * base.wavelength / APERTURE;
     let half_width = 0.21e-6;
     let mut l0 = Vec::new();
     let mut l1 = Vec::new();
@@ -19,22 +18,17 @@ fn main() {
         for dye in (60..=200).step_by(5) {
             for land in [0.5, 0.6, 0.7, 0.8] {
                 for relief in (10..=130i32).step_by(10) {
-                    let mut m = base;
-                    m.groove_width = gw * 1e-6;
-                    let x = CrossTrack {
-                        spot_radius: w,
-                        groove_width: m.groove_width,
-                        pitch: m.pitch,
-                        orders: APERTURE * m.pitch / m.wavelength,
-                    };
+                    let mut m = base.clone();
+                    let x = m.cross_track(APERTURE);
                     for u in [&mut m.l0, &mut m.l1] {
+                        u.groove_width = gw * 1e-6;
                         u.dye.unrecorded.index = c64(n, k);
                         u.dye.recorded = c64(nr, 0.01);
                         u.groove_dye = f64::from(dye) * 1e-9;
                         u.land_dye = land * u.groove_dye;
                         u.relief = f64::from(relief) * 1e-9;
                     }
-                    m.l0.reflector.thickness = f64::from(silver) * 1e-9;
+                    m.l0.coats[0] = Coat::even(m.l0.coats[0].material, f64::from(silver) * 1e-9);
                     let o = m.optics().expect("physical films");
                     for (layer, list) in [(&o.l0, &mut l0), (&o.l1, &mut l1)] {
                         let first = core::ptr::eq(layer, &o.l0);

@@ -113,8 +113,10 @@ fn main() {
 fn barriers(medium: &DualLayer, l0: (f64, f64)) {
     println!("\nbarrier/nm  threshold L1/L0 (absorbed) 40 ns, 150 ns   R of L1 from outside   modulation");
     for nm in [0.0, 2.0, 5.0, 10.0, 15.0, 20.0, 30.0] {
-        let mut m = *medium;
-        m.l1.barrier = (nm > 0.0).then_some(Coat { material: BARRIER, thickness: nm * 1e-9 });
+        let mut m = medium.clone();
+        if nm > 0.0 {
+            m.l1.put_behind_dye(Coat::even(BARRIER, nm * 1e-9));
+        }
         let x = m.cross_track(APERTURE);
         let o = m.optics().expect("physical films");
         let l1 = thresholds(&m, 1);

@@ -67,3 +67,4 @@ pub const APERTURE: f64 = 0.60;
 pub use disc_file::DiscFileError;
 pub use model::ModelError;
 pub use rig::{Fired, SimError, SimRig, Written};
+pub use world::{CrossingError, Deviations, GrooveDisplacement, TrackCrossing, groove_displacement};

@@ -10,7 +10,7 @@ use crate::defects::{Defect, DefectiveRig};
 use crate::disc_file::{self, DiscFileError};
 use crate::model::ModelError;
 use crate::parts::{self, Shared, SimDelay, SimDetector, SimFocus, SimLasers, SimSpindle, SimTracking};
-use crate::world::{Disc, World};
+use crate::world::{Deviations, Disc, World};
 
 /// Why a simulated bench can't be opened.
 #[derive(Debug, thiserror::Error)]
@@ -138,6 +138,14 @@ impl SimRig {
     /// find it.
     pub fn with_defect(self, defect: Defect) -> DefectiveRig {
         DefectiveRig::new(self, defect)
+    }
+
+    /// The same tester with its disc put on the spindle in another way, until it is closed: a
+    /// disc file doesn't keep it.
+    #[must_use]
+    pub fn with_deviations(self, deviations: &Deviations) -> Self {
+        self.world.lock().deviate(deviations);
+        self
     }
 
     pub(crate) fn world(&self) -> &Shared {

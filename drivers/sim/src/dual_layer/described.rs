@@ -23,23 +23,31 @@ fn transparent(b: &Body) -> Material {
     Material { index: c64(b.n, 0.0), conductivity: b.conductivity.0, capacity: b.heat_capacity.0 }
 }
 
-/// One layer as a recording unit: dye, perhaps one film, reflector.
-fn unit(layer: &Layer) -> Result<Unit, Unsupported> {
-    let [dye, between @ .., reflector] = layer.films.as_slice() else {
-        return Err(unsupported("a layer needs a dye and a reflector"));
+fn coat(f: &Film, groove_width: f64) -> Coat {
+    let half_width = match f.band {
+        _ if f.groove == f.land => f64::INFINITY,
+        Some(band) => 0.5 * band.0,
+        None => 0.5 * groove_width,
     };
-    if dye.role != FilmRole::Dye || reflector.role != FilmRole::Reflector || between.len() > 1 {
-        return Err(unsupported(
-            "the films of a layer must be dye, at most one other film, reflector, from the light side on",
-        ));
+    Coat { material: material(f), thickness: f.groove.0, land: f.land.0, half_width }
+}
+
+/// One layer as a recording unit.
+fn unit(index: usize, layer: &Layer, pitch: f64) -> Result<Unit, Unsupported> {
+    let place = |role| layer.films.iter().position(|f| f.role == role);
+    let (Some(dye_at), Some(reflector)) = (place(FilmRole::Dye), place(FilmRole::Reflector)) else {
+        return Err(unsupported(format!("layer {index}: a layer needs a dye and a reflector")));
+    };
+    let width = layer.groove.width.0;
+    if width >= pitch {
+        return Err(unsupported(format!(
+            "layer {index}: its groove of {} leaves no land in a track pitch of {:.0} nm; make it narrower",
+            layer.groove.width,
+            pitch * 1e9
+        )));
     }
-    if layer.films.iter().any(|f| f.band.is_some()) || layer.groove.phase.0 != 0.0 {
-        return Err(unsupported("films in bands, and grooves displaced against those of the first layer"));
-    }
-    let coat = |f: &Film| Coat { material: material(f), thickness: f.groove.0 };
-    if between.iter().chain([reflector]).any(|f| f.groove != f.land) {
-        return Err(unsupported("films other than the dye must be as thick on the land as in the groove"));
-    }
+    let dye = &layer.films[dye_at];
+    let others = layer.films.iter().enumerate().filter(|(i, _)| *i != dye_at);
     Ok(Unit {
         dye: Dye {
             unrecorded: material(dye),
@@ -48,9 +56,13 @@ fn unit(layer: &Layer) -> Result<Unit, Unsupported> {
         },
         groove_dye: dye.groove.0,
         land_dye: dye.land.0,
-        barrier: between.first().map(coat),
-        reflector: coat(reflector),
+        dye_half_width: dye.band.map(|band| 0.5 * band.0),
+        coats: others.map(|(_, f)| coat(f, width)).collect(),
+        dye_at,
+        reflector: reflector - usize::from(reflector > dye_at),
         relief: layer.groove.depth.0,
+        groove_width: width,
+        phase: layer.groove.phase.0 / 360.0,
     })
 }
 
@@ -58,23 +70,20 @@ impl DualLayer {
     /// The films of a described medium.
     ///
     /// # Errors
-    /// [`Unsupported`] for anything but two layers of dye, at most one other film,
-    /// and reflector, with grooves of one width.
+    /// [`Unsupported`] for anything but two layers, and for grooves that leave no land.
     pub fn of(medium: &Medium) -> Result<Self, Unsupported> {
         let [l0, l1] = medium.layers.as_slice() else {
             return Err(unsupported(format!("a medium of {} layers, not two", medium.layers.len())));
         };
-        if l0.groove.width != l1.groove.width {
-            return Err(unsupported("grooves of different widths"));
-        }
+        let pitch = f64::from(medium.track_pitch.0) * 1e-9;
         Ok(Self {
             wavelength: f64::from(medium.wavelength.0) * 1e-9,
             substrate: transparent(&medium.cover),
             bond: transparent(&medium.bond),
-            l0: unit(l0)?,
-            l1: unit(l1)?,
-            pitch: f64::from(medium.track_pitch.0) * 1e-9,
-            groove_width: l0.groove.width.0,
+            bond_thickness: medium.bond.thickness.0,
+            l0: unit(0, l0, pitch)?,
+            l1: unit(1, l1, pitch)?,
+            pitch,
         })
     }
 }

@@ -1,6 +1,6 @@
 //! From the light in the films to the heat sources of a write.
 
-use super::{DualLayer, Unit};
+use super::{DualLayer, Light};
 use crate::complex::c64;
 use crate::heat::{Body, Deposit, ImpulseResponse, Layer, Profile, Resolution};
 use crate::materials::Material;
@@ -34,48 +34,45 @@ pub struct WriteOptics {
 /// [`StackError`] if a film is not physical.
 pub fn writing(medium: &DualLayer, layer: usize) -> Result<WriteOptics, StackError> {
     let optics = medium.optics()?;
-    let (unit, from, to) = if layer == 0 {
-        (&medium.l0, medium.substrate, medium.bond)
-    } else {
-        (&medium.l1, medium.bond, medium.substrate)
-    };
+    let unit = medium.unit(layer);
+    let (from, to) = medium.around(layer);
     let groove = optics.layer(layer).groove;
     let incident = optics.incident(layer);
-    let profile = standing_wave(medium.wavelength, unit, from, to)?;
+    let profile = standing_wave(medium, layer)?;
+    let absorbed = medium.absorption(layer, 0.0, false, &Light::normal(medium.wavelength))?;
     let solid = |m: Material, t: f64| Layer::new(t, m.conductivity, m.capacity);
-    let mut layers = vec![solid(from, REACH), solid(unit.dye.unrecorded, unit.groove_dye)];
-    if let Some(b) = unit.barrier {
-        layers.push(solid(b.material, b.thickness));
+    let (dye, metal) = (1 + unit.dye_at, 1 + unit.reflector_at());
+    let mut layers = vec![solid(from, REACH)];
+    let mut deposits =
+        vec![Deposit { layer: dye, fraction: incident * groove.dye, profile: Profile::Samples(profile) }];
+    for (i, coat) in unit.all().iter().enumerate() {
+        let (m, at) = (coat.material, i + 1);
+        layers.push(if at == metal {
+            Layer::metal(coat.thickness, m.conductivity, m.capacity)
+        } else {
+            solid(m, coat.thickness)
+        });
+        if at != dye && (at == metal || m.index.im > 0.0) {
+            deposits.push(Deposit::uniform(at, incident * absorbed[i]));
+        }
     }
-    let metal = layers.len();
-    let r = unit.reflector;
-    layers.push(Layer::metal(r.thickness, r.material.conductivity, r.material.capacity));
     layers.push(solid(to, REACH));
-    Ok(WriteOptics {
-        body: Body { layers },
-        deposits: vec![
-            Deposit { layer: 1, fraction: incident * groove.dye, profile: Profile::Samples(profile) },
-            Deposit::uniform(metal, incident * groove.metal),
-        ],
-        dye: 1,
-        incident,
-        dye_share: groove.dye,
-        metal_share: groove.metal,
-    })
+    Ok(WriteOptics { body: Body { layers }, deposits, dye, incident, dye_share: groove.dye, metal_share: groove.metal })
 }
 
 /// Absorption along the depth of the dye in the groove, relative.
-fn standing_wave(wavelength: f64, unit: &Unit, from: Material, to: Material) -> Result<Vec<f64>, StackError> {
-    let mut films = unit.films(unit.groove_dye, false);
+fn standing_wave(medium: &DualLayer, layer: usize) -> Result<Vec<f64>, StackError> {
+    let unit = medium.unit(layer);
+    let (from, to) = medium.around(layer);
+    let (mut films, dye) = (unit.films(0.0, false), unit.dye_at);
     // A trace of absorption, so that a dye that absorbs nothing still has a profile.
-    let index = c64(films[0].index.re, films[0].index.im.max(1e-9));
-    let slice = Film { index, thickness: films[0].thickness / SLICES as f64 };
-    films.splice(0..1, [slice; SLICES]);
+    let index = c64(films[dye].index.re, films[dye].index.im.max(1e-9));
+    let slice = Film { index, thickness: films[dye].thickness / SLICES as f64 };
+    films.splice(dye..=dye, [slice; SLICES]);
     let stack = Stack::new(from.index.re, films, to.index)?;
     let mut a = vec![0.0; stack.films().len()];
-    stack.absorption(wavelength, 0.0, Polarisation::S, &mut a);
-    a.truncate(SLICES);
-    Ok(a)
+    stack.absorption(medium.wavelength, 0.0, Polarisation::S, &mut a);
+    Ok(a[dye..dye + SLICES].to_vec())
 }
 
 impl WriteOptics {

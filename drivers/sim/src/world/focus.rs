@@ -85,6 +85,12 @@ impl Focus {
         self.actuator.x
     }
 
+    /// Puts the lens to a place.
+    pub(super) fn place(&mut self, position: f64) {
+        self.open(position, 0.02);
+        self.actuator.x = position;
+    }
+
     pub(crate) fn is_locked(&self) -> bool {
         self.flags.contains(FocusFlags::LOCKED)
     }

@@ -16,12 +16,16 @@ const DATA_START: f64 = 0x03_0000 as f64;
 ///
 /// The radius is a function of the arc length: `r^2 = r0^2 + p s / pi`. The
 /// second layer of opposite track path carries the inverted numbers: its sector
-/// `!n` lies over sector `n` of the first and is run through the other way.
+/// `!n` lies over sector `n` of the first and is run through the other way. Grooves of
+/// layers that run the same way keep their radial phase; those that run against each
+/// other have it where the index mark passes, and cross each other twice in a turn.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Spiral {
     direction: Direction,
     pitch: f64,
     bit: f64,
+    /// How far its tracks lie outwards of those of the first layer, in metres.
+    shift: f64,
 }
 
 /// The point of a track that is nearest to a spot.
@@ -36,8 +40,13 @@ pub(crate) struct TrackPoint {
 }
 
 impl Spiral {
-    pub(crate) fn new(medium: &Medium, direction: Direction) -> Self {
-        Self { direction, pitch: f64::from(medium.track_pitch.0) * 1e-9, bit: medium.channel_bit() }
+    pub(crate) fn new(medium: &Medium, layer: usize) -> Self {
+        let pitch = f64::from(medium.track_pitch.0) * 1e-9;
+        let of = |layer: usize| medium.layers.get(layer);
+        let direction = of(layer).map_or(Direction::Outwards, |l| l.layout.direction);
+        let phase = |layer| of(layer).map_or(0.0, |l| l.groove.phase.0);
+        let shift = (phase(layer) - phase(0)) / 360.0 * pitch;
+        Self { direction, pitch, bit: medium.channel_bit(), shift }
     }
 
     /// The way of rising addresses: 1 outwards, -1 inwards.
@@ -60,14 +69,14 @@ impl Spiral {
     pub(crate) fn radius(&self, bits: f64) -> Option<f64> {
         let arc = (self.unfold(bits) - DATA_START * SECTOR_BITS) * self.bit;
         let square = DATA_RADIUS * DATA_RADIUS + self.pitch * arc / core::f64::consts::PI;
-        (square > 0.02 * 0.02 && square < 0.06 * 0.06).then(|| square.sqrt())
+        (square > 0.02 * 0.02 && square < 0.06 * 0.06).then(|| square.sqrt() + self.shift)
     }
 
     /// The track point nearest to a spot at `radius` metres when the disc has
     /// turned by `turns`.
     pub(crate) fn nearest(&self, radius: f64, turns: f64) -> TrackPoint {
         let fraction = turns - turns.floor();
-        let turn = ((radius - DATA_RADIUS) / self.pitch - self.outwards() * fraction).round();
+        let turn = ((radius - self.shift - DATA_RADIUS) / self.pitch - self.outwards() * fraction).round();
         self.on_turn(radius, turns, turn)
     }
 
@@ -77,7 +86,7 @@ impl Spiral {
         let track = DATA_RADIUS + self.pitch * (turn + self.outwards() * fraction);
         let arc = core::f64::consts::PI * (track * track - DATA_RADIUS * DATA_RADIUS) / self.pitch;
         let bits = self.unfold(arc / self.bit + DATA_START * SECTOR_BITS);
-        TrackPoint { bits, error: radius - track, turn }
+        TrackPoint { bits, error: radius - self.shift - track, turn }
     }
 
     /// Where an address begins.
@@ -99,7 +108,7 @@ mod tests {
 
     fn spirals() -> [Spiral; 2] {
         let medium = Medium::load("dual-layer").unwrap();
-        [Direction::Outwards, Direction::Inwards].map(|d| Spiral::new(&medium, d))
+        [0, 1].map(|layer| Spiral::new(&medium, layer))
     }
 
     #[test]

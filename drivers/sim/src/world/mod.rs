@@ -6,6 +6,8 @@
 //! these notes when they are read.
 
 mod acquisition;
+mod crossing;
+mod deviations;
 mod focus;
 pub(crate) mod geometry;
 pub(crate) mod lasers;
@@ -32,6 +34,8 @@ use radial::Radial;
 use servo::{Runout, STEP};
 
 pub(crate) use acquisition::detector_spec;
+pub use crossing::{CrossingError, GrooveDisplacement, TrackCrossing, groove_displacement};
+pub use deviations::Deviations;
 pub(crate) use focus::focus_spec;
 pub(crate) use radial::tracking_spec;
 
@@ -121,7 +125,8 @@ pub(crate) struct World {
     owed: u64,
     pub(crate) mechanics: Mechanics,
     axial: Runout,
-    eccentricity: Runout,
+    /// Of each layer's tracks.
+    eccentricity: [Runout; 2],
     /// The disc turns a little unevenly.
     flutter: Stream,
     flutter_now: f64,
@@ -150,12 +155,8 @@ impl World {
     pub(crate) fn new(disc: Disc) -> core::result::Result<Self, ModelError> {
         let model = Model::new(&disc.medium, APERTURE)?;
         let noise = Noise::new(disc.seed);
-        let spirals = disc.medium.layers.iter().map(|l| Spiral::new(&disc.medium, l.layout.direction)).collect();
-        let mut mechanics = noise.stream(Purpose::Mechanics, 0, 0);
-        let mut phase = || f64::from(mechanics.normal());
-        // Well inside the standard's 0.3 mm and 50 um (facts 1.4): a disc of good make.
-        let axial = Runout::new([(40e-6, phase()), (8e-6, phase()), (2e-6, phase())]);
-        let eccentricity = Runout::new([(25e-6, phase()), (0.5e-6, phase()), (0.0, 0.0)]);
+        let spirals = (0..disc.medium.layers.len()).map(|layer| Spiral::new(&disc.medium, layer)).collect();
+        let (axial, eccentricity) = Deviations::default().runouts(noise);
         Ok(Self {
             model,
             noise,
@@ -286,7 +287,7 @@ impl World {
         spot.sum = stray;
         spot.focus_error = focus_error;
         if let Some((layer, u)) = nearest {
-            let radius = self.radius();
+            let radius = self.radius(layer);
             let TrackPoint { bits, error, turn } = self.spirals[layer].nearest(radius, self.mechanics.turns);
             let model = &self.model.layers[layer];
             let phase = 2.0 * core::f64::consts::PI * error / self.pitch();
@@ -306,9 +307,10 @@ impl World {
         self.look_through();
     }
 
-    /// Radius of the spot in the frame of the disc.
-    fn radius(&self) -> f64 {
-        self.mechanics.sled + self.radial.actuator.x - self.eccentricity.at(self.mechanics.turns)
+    /// Radius of the spot in the frame of a layer's tracks.
+    fn radius(&self, layer: usize) -> f64 {
+        let eccentricity = &self.eccentricity[layer.min(1)];
+        self.mechanics.sled + self.radial.actuator.x - eccentricity.at(self.mechanics.turns)
     }
 
     fn pitch(&self) -> f64 {

@@ -292,7 +292,7 @@ impl World {
     /// The loop has settled: done, or on with the errand.
     fn arrived(&mut self) {
         if let Errand::Seek { bits, tries } = self.radial.errand {
-            let per_turn = 2.0 * PI * self.radius() / self.model.bit;
+            let per_turn = 2.0 * PI * self.radius(self.spot.layer.unwrap_or(0)) / self.model.bit;
             let ahead = (bits - self.spot.bits) / per_turn;
             // Between a quarter and one and a quarter turns before the target.
             if !(0.25..1.25).contains(&ahead) {
