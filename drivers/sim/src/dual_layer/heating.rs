@@ -52,9 +52,14 @@ pub fn writing(medium: &DualLayer, layer: usize) -> Result<WriteOptics, StackErr
     layers.push(Layer::metal(r.thickness, r.material.conductivity, r.material.capacity));
     layers.push(solid(to, REACH));
     Ok(WriteOptics {
-        body: Body { layers },
+        body: Body::new(layers),
         deposits: vec![
-            Deposit { layer: 1, fraction: incident * groove.dye, profile: Profile::Samples(profile) },
+            Deposit {
+                layer: 1,
+                fraction: incident * groove.dye,
+                profile: Profile::Samples(profile),
+                zones: Vec::new(),
+            },
             Deposit::uniform(metal, incident * groove.metal),
         ],
         dye: 1,
