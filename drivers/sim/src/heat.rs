@@ -3,18 +3,39 @@
 //! With constant properties heat conduction is linear, so one *impulse response* per layer of the
 //! disc, the rise of the dye at distance `r` and time `t` after one joule, contains all there is to
 //! know; [`crate::writing`] superimposes it over the pulses of a moving spot. The reference that
-//! makes it is an axisymmetric finite-volume solver: [`Solver`].
+//! makes it is an axisymmetric finite-volume solver, [`Solver`].
+//!
+//! Films in bands along the track (a reflector in stripes, a dye thicker in the groove than on the
+//! land) have no axis of symmetry left. For them there are three solvers of the problem in space,
+//! all on the same cross-section of cells ([`Section`]):
+//!
+//! - [`Solid`], the reference: implicit, any movement of the spot, any pulses;
+//! - its [`Solid::step_explicit`], a plain stencil, as a check and as a peer for speed;
+//! - [`ImpulseResponse::banded`], from which the kernels for whole tracks come: a cosine series along
+//!   the track, on which nothing depends, leaves one plane problem per mode.
 //!
 //! Linear means: no change of properties with temperature, no latent heat, no heat of the
-//! decomposition of the dye. Axisymmetric means: no grooves, and no reflector in stripes.
+//! decomposition of the dye. The relief of the grooves is left out: films lie flat, and change
+//! their thickness only.
 
+mod band;
+mod explicit;
 mod mesh;
+mod modes;
 mod response;
+mod section;
+mod solid;
 mod solver;
+mod source;
+mod sweep;
 
+pub use band::{Band, Fill};
 pub use mesh::Mesh;
 pub use response::ImpulseResponse;
+pub use section::Section;
+pub use solid::{Solid, SolidFactors, along_track, from_the_spot};
 pub use solver::{Factors, Solver};
+pub use source::Source;
 
 /// One layer of a body.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -31,19 +52,27 @@ pub struct Layer {
     pub lumped: bool,
     /// Resistance of the border to the next layer, m2 K/W.
     pub interface_resistance: f64,
+    /// Another thickness beside a band along the track; none for a film of one thickness.
+    pub band: Option<Band>,
 }
 
 impl Layer {
     /// A layer resolved in depth, in full contact with the next.
     #[must_use]
     pub const fn new(thickness: f64, conductivity: f64, capacity: f64) -> Self {
-        Self { thickness, conductivity, capacity, lumped: false, interface_resistance: 0.0 }
+        Self { thickness, conductivity, capacity, lumped: false, interface_resistance: 0.0, band: None }
     }
 
     /// A thin metal film: one row of cells.
     #[must_use]
     pub const fn metal(thickness: f64, conductivity: f64, capacity: f64) -> Self {
         Self { lumped: true, ..Self::new(thickness, conductivity, capacity) }
+    }
+
+    /// The same, as thick as it is only within `half_width` of the middle of a band.
+    #[must_use]
+    pub const fn in_band(self, half_width: f64, beyond: f64, fill: Fill) -> Self {
+        Self { band: Some(Band { half_width, beyond, fill }), ..self }
     }
 }
 
@@ -52,6 +81,24 @@ impl Layer {
 pub struct Body {
     /// The layers.
     pub layers: Vec<Layer>,
+    /// Distance at which the bands repeat across the track, metres; none for a single band.
+    pub pitch: Option<f64>,
+    /// The middle of the spot is half a pitch beside the middle of a band: a spot on the land.
+    pub beside: bool,
+}
+
+impl Body {
+    /// A body; bands in it are alone, with the spot on their middle.
+    #[must_use]
+    pub const fn new(layers: Vec<Layer>) -> Self {
+        Self { layers, pitch: None, beside: false }
+    }
+
+    /// Whether something in it changes across the track, so that it has no axis of symmetry.
+    #[must_use]
+    pub fn is_banded(&self) -> bool {
+        self.layers.iter().any(|l| l.excess().is_some())
+    }
 }
 
 /// Where the light turns into heat along the depth of a layer.
@@ -91,13 +138,17 @@ pub struct Deposit {
     pub fraction: f64,
     /// Distribution along the depth.
     pub profile: Profile,
+    /// Other fractions near the middle of the bands: (distance from it in metres, fraction nearer
+    /// than that), growing distances. Beyond the last, and without any, [`fraction`](Self::fraction)
+    /// holds. For banded bodies only.
+    pub zones: Vec<(f64, f64)>,
 }
 
 impl Deposit {
     /// An even distribution over the depth.
     #[must_use]
     pub const fn uniform(layer: usize, fraction: f64) -> Self {
-        Self { layer, fraction, profile: Profile::Uniform }
+        Self { layer, fraction, profile: Profile::Uniform, zones: Vec::new() }
     }
 }
 
@@ -184,3 +235,5 @@ pub fn deposit_gaussian(solver: &mut Solver, body: &Body, deposits: &[Deposit], 
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_banded;

@@ -43,8 +43,12 @@ pub fn writing(medium: &DualLayer, layer: usize) -> Result<WriteOptics, StackErr
     let solid = |m: Material, t: f64| Layer::new(t, m.conductivity, m.capacity);
     let (dye, metal) = (1 + unit.dye_at, 1 + unit.reflector_at());
     let mut layers = vec![solid(from, REACH)];
-    let mut deposits =
-        vec![Deposit { layer: dye, fraction: incident * groove.dye, profile: Profile::Samples(profile) }];
+    let mut deposits = vec![Deposit {
+        layer: dye,
+        fraction: incident * groove.dye,
+        profile: Profile::Samples(profile),
+        zones: Vec::new(),
+    }];
     for (i, coat) in unit.all().iter().enumerate() {
         let (m, at) = (coat.material, i + 1);
         layers.push(if at == metal {
@@ -57,7 +61,14 @@ pub fn writing(medium: &DualLayer, layer: usize) -> Result<WriteOptics, StackErr
         }
     }
     layers.push(solid(to, REACH));
-    Ok(WriteOptics { body: Body { layers }, deposits, dye, incident, dye_share: groove.dye, metal_share: groove.metal })
+    Ok(WriteOptics {
+        body: Body::new(layers),
+        deposits,
+        dye,
+        incident,
+        dye_share: groove.dye,
+        metal_share: groove.metal,
+    })
 }
 
 /// Absorption along the depth of the dye in the groove, relative.

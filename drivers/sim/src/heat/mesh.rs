@@ -66,7 +66,7 @@ impl Mesh {
 }
 
 /// Steps that fill `length` exactly, starting near `first` and growing by `growth` each.
-fn graded(length: f64, first: f64, growth: f64) -> Vec<f64> {
+pub(super) fn graded(length: f64, first: f64, growth: f64) -> Vec<f64> {
     if length <= first {
         return vec![length.max(f64::MIN_POSITIVE)];
     }

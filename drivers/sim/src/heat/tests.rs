@@ -5,18 +5,16 @@ const DYE: f64 = 80e-9;
 
 /// Substrate | dye | metal | substrate.
 fn disc(metal: f64, k: f64) -> Body {
-    Body {
-        layers: vec![
-            Layer::new(4e-6, 0.2, 1.5e6),
-            Layer::new(DYE, 0.2, 1.6e6),
-            Layer::metal(metal, k, 2.45e6),
-            Layer::new(4e-6, 0.2, 1.5e6),
-        ],
-    }
+    Body::new(vec![
+        Layer::new(4e-6, 0.2, 1.5e6),
+        Layer::new(DYE, 0.2, 1.6e6),
+        Layer::metal(metal, k, 2.45e6),
+        Layer::new(4e-6, 0.2, 1.5e6),
+    ])
 }
 
 /// `erf` to 1.5e-7 (Abramowitz and Stegun 7.1.26).
-fn erf(x: f64) -> f64 {
+pub(super) fn erf(x: f64) -> f64 {
     let t = 1.0 / (1.0 + 0.327_591_1 * x.abs());
     let p = t * (0.254_829_592 + t * (-0.284_496_736 + t * (1.421_413_741 + t * (-1.453_152_027 + t * 1.061_405_429))));
     (1.0 - p * (-x * x).exp()).copysign(x)
@@ -25,7 +23,7 @@ fn erf(x: f64) -> f64 {
 #[test]
 fn homogeneous_body_follows_the_closed_form() {
     let (k, c) = (0.2, 1.5e6);
-    let body = Body { layers: vec![Layer::new(6e-6, k, c), Layer::new(DYE, k, c), Layer::new(6e-6, k, c)] };
+    let body = Body::new(vec![Layer::new(6e-6, k, c), Layer::new(DYE, k, c), Layer::new(6e-6, k, c)]);
     let res = Resolution { duration: 1.5e-6, ..Resolution::STANDARD };
     let g = ImpulseResponse::compute(&body, &[Deposit::uniform(1, 1.0)], 1, W, &res);
     assert!(g.balance_error() < 1e-9, "{:e}", g.balance_error());

@@ -51,7 +51,7 @@ impl Kernel {
                     let lag = f64::from(FIRST_LAG + l as i32 * LAG_STEP);
                     let at = move |u: f64| {
                         let x = velocity * slot * (lag - u);
-                        response.at(x.hypot(side), u * slot)
+                        response.at_place(x, side, u * slot)
                     };
                     let mut sum = 0.0;
                     core::iter::once(0.0).chain((0..ages).map(move |i| {
