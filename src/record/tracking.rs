@@ -10,8 +10,13 @@ use super::focus::swing;
 use super::problem::Problem;
 use super::session::Session;
 use super::summary::TrackingLock;
-use crate::hal::{Acquisition, Address, ChannelKind, FocusFlags, Polarity, TrackingFlags, TrackingMethod, Trigger};
+use crate::hal::{
+    Acquisition, Address, ChannelKind, FocusFlags, MicrometresPerSecond, Polarity, TrackingFlags, TrackingMethod,
+    Trigger,
+};
 
+/// Attempts at focus with the disc at rest, from either side, after those with it turning.
+const AT_REST: u32 = 2;
 /// Longest that a pull-in may take.
 const PULL_IN_MS: u64 = 1_000;
 /// Longest until an address has been read: some twenty revolutions.
@@ -57,10 +62,21 @@ impl Session<'_> {
             return Ok(lock);
         }
         let mut failure = Problem::FocusFailed { attempts: 0 };
-        for attempt in 0..2 * (self.options.retries + 1) {
+        let turning = 2 * (self.options.retries + 1);
+        for attempt in 0..turning + AT_REST {
             self.bench.tracking.release()?;
             self.bench.focus.release()?;
-            if !self.engage(layer, attempt)? {
+            // A disc that wobbles passes the focus too fast to be caught: it is caught at rest and
+            // then held while it gathers speed.
+            let at_rest = attempt >= turning;
+            if at_rest {
+                self.turn(MicrometresPerSecond::ZERO)?;
+            }
+            let closed = self.engage(layer, attempt)?;
+            if at_rest {
+                self.turn(self.medium.velocity)?;
+            }
+            if !closed {
                 self.observer.note(&format!("focus did not close on layer {layer}, attempt {}", attempt + 1));
                 failure = Problem::FocusFailed { attempts: attempt + 1 };
                 continue;

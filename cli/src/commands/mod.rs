@@ -8,11 +8,13 @@ mod format;
 mod info;
 mod measure;
 mod media;
+mod optics;
 mod read;
 mod record;
 mod supply;
 mod udev;
 
+pub(crate) use optics::OpticsArgs;
 pub(crate) use supply::SupplyArgs;
 
 use disc_hal::hal::Rig;
@@ -42,6 +44,7 @@ pub(crate) fn run(cli: Cli) -> Result<Code, Failure> {
         Command::Udev(args) => udev::run(&args),
         Command::Supply(args) => supply::run(&args, voice),
         Command::Media(args) => media::run(&args),
+        Command::Optics(args) => optics::run(&args),
         Command::Format(Format::Encode(args)) => format::encode(&args),
         Command::Format(Format::Decode(args)) => format::decode(&args),
         Command::Completions(args) => completions::run(&args),

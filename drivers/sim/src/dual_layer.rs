@@ -242,6 +242,15 @@ impl MediumOptics {
         self.incident(layer).powi(2) * x.level(self.layer(layer), h)
     }
 
+    /// Reflectance of a blank layer from outside the disc for a wide parallel beam, in its mirror
+    /// direction: without what the grooves diffract to other sides.
+    #[must_use]
+    pub fn specular(&self, layer: usize) -> f64 {
+        let zones = &self.layer(layer).zones;
+        let amplitude = zones.iter().fold(C64::ZERO, |sum, z| sum + z.blank.r.scale(z.share));
+        self.incident(layer).powi(2) * amplitude.norm_sqr()
+    }
+
     /// One layer's optics.
     #[must_use]
     pub const fn layer(&self, layer: usize) -> &LayerOptics {
