@@ -8,11 +8,13 @@ mod format;
 mod info;
 mod measure;
 mod media;
+mod optimise;
 mod read;
 mod record;
 mod supply;
 mod udev;
 
+pub(crate) use optimise::{OptimiseArgs, Tuning};
 pub(crate) use supply::SupplyArgs;
 
 use disc_hal::hal::Rig;
@@ -35,6 +37,7 @@ pub(crate) fn run(cli: Cli) -> Result<Code, Failure> {
         Command::Record(args) => record::run(&args, voice),
         Command::Read(args) => read::run(&args, voice),
         Command::Measure(args) => measure::run(&args, voice),
+        Command::Optimise(args) => optimise::run(&args, voice),
         Command::Info(args) => info::run(&args, voice),
         Command::Benches(args) => benches::run(&args, voice),
         Command::Emulate(args) => emulate::run(&args, voice),
