@@ -8,7 +8,7 @@ use clap::{ArgGroup, Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use disc_hal::hal::{Microwatts, Millivolts};
 use disc_hal_sim::defects::Defect;
 
-use crate::commands::{OpticsArgs, SupplyArgs};
+use crate::commands::{OpticsArgs, OptimiseArgs, SupplyArgs, Tuning};
 use crate::exit;
 use crate::selector::{Link, Selector};
 
@@ -40,6 +40,7 @@ pub(crate) enum Command {
     Record(Record),
     Read(Read),
     Measure(Measure),
+    Optimise(OptimiseArgs),
     Info(Info),
     Benches(Benches),
     Conformance(Conformance),
@@ -111,6 +112,7 @@ Examples:
   disc-hal record first.iso second.iso --disc both.dhd
   disc-hal record notes.txt --disc both.dhd --layer 0      adds to a disc
   disc-hal record data.bin --seed 7 --json > result.json
+  disc-hal record data.bin --optimise --report report.html
   disc-hal record data.bin --bench serial:/dev/ttyACM0     on a real bench
   disc-hal record data.bin --bench usb:                    on the only one on the USB
 
@@ -143,6 +145,8 @@ pub(crate) struct Record {
     /// over eight blocks has no value, and its limit is not kept.
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub(crate) min_blocks: u32,
+    #[command(flatten)]
+    pub(crate) tuning: Tuning,
 }
 
 /// Reads a recording back from a disc, exactly the file that was recorded.

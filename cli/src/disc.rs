@@ -83,7 +83,7 @@ pub(crate) fn medium(asked: Option<&str>, there: Option<&SimRig>) -> Result<Medi
     };
     let medium = rig.medium();
     match asked {
-        Some(wanted) if wanted != medium => {
+        Some(wanted) if !same_disc(&wanted, &medium) => {
             let what = if wanted.name == medium.name {
                 format!("the disc was made with another description of the medium `{}`", medium.name)
             } else {
@@ -91,8 +91,18 @@ pub(crate) fn medium(asked: Option<&str>, there: Option<&SimRig>) -> Result<Medi
             };
             Err(Failure::new(Code::Data, what).next("leave --medium out, or take a new disc"))
         }
-        _ => Ok(medium),
+        Some(wanted) => Ok(wanted),
+        None => Ok(medium),
     }
+}
+
+/// Whether two descriptions are of the same disc: how to write on it is no part of that.
+fn same_disc(a: &Medium, b: &Medium) -> bool {
+    let mut a = a.clone();
+    for (layer, other) in a.layers.iter_mut().zip(&b.layers) {
+        layer.write = other.write;
+    }
+    a == *b
 }
 
 /// A disc to be recorded on, kept from others who would.

@@ -202,6 +202,12 @@ impl From<RecordError> for Failure {
             (Problem::Calibration(CalibrationFault::Power { .. }), _) => {
                 Some("correct the write strategy of the medium, or take a bench with a stronger source".into())
             }
+            // What to do is in their texts.
+            (
+                Problem::Calibration(CalibrationFault::NoTarget { .. } | CalibrationFault::NotApplicable { .. })
+                | Problem::Strategy(_),
+                _,
+            ) => None,
             (Problem::Calibration(_), _) => Some(
                 "check the disc, and the write strategy and beta of its medium; the next try takes fresh test area"
                     .into(),
@@ -241,7 +247,10 @@ fn code_of(error: &RecordError) -> Code {
         | Problem::AlreadyRecorded { .. }
         | Problem::LayerFull { .. }
         | Problem::TestAreaFull { .. }
-        | Problem::Calibration(CalibrationFault::Power { .. })
+        | Problem::Calibration(
+            CalibrationFault::Power { .. } | CalibrationFault::NoTarget { .. } | CalibrationFault::NotApplicable { .. },
+        )
+        | Problem::Strategy(_)
         | Problem::NotRecorded { .. } => Code::Data,
         _ => Code::Device,
     }

@@ -1,6 +1,6 @@
 //! What tables and reports show: a recording or a measurement, one way for both.
 
-use disc_hal::record::{Calibration, FocusSurvey, LayerRecording, ReadBack, Recording, TrackingLock};
+use disc_hal::record::{Calibration, FocusSurvey, LayerRecording, ReadBack, Recording, StrategyResult, TrackingLock};
 use disc_hal::signal::{SignalQuality, Verdict};
 use serde::Serialize;
 
@@ -41,6 +41,7 @@ pub(crate) struct Part<'a> {
     pub(crate) survey: &'a FocusSurvey,
     pub(crate) tracking: &'a TrackingLock,
     pub(crate) calibration: Option<&'a Calibration>,
+    pub(crate) optimisation: Option<&'a StrategyResult>,
     pub(crate) read: &'a ReadBack,
     /// Whether every byte came back; none when there is nothing to compare with.
     pub(crate) identical: Option<bool>,
@@ -81,6 +82,7 @@ impl<'a> From<&'a LayerRecording> for Part<'a> {
             survey: &r.survey,
             tracking: &r.tracking,
             calibration: Some(&r.calibration),
+            optimisation: r.optimisation.as_ref(),
             read: &r.read,
             identical: Some(r.identical),
             quality: &r.quality,
@@ -102,6 +104,7 @@ impl<'a> From<&'a Measured> for Part<'a> {
             survey: &m.survey,
             tracking: &m.tracking,
             calibration: None,
+            optimisation: None,
             read: &m.read,
             identical: None,
             quality: &m.quality,

@@ -109,6 +109,7 @@ fn layer(l: &Layer, pitch: Nanometres) -> Check {
         format!("the test area {test} overlaps the data area {data}")
     })?;
     need(within(l.write.beta, -0.3, 0.3), || format!("target beta {} is not between -0.3 and 0.3", l.write.beta))?;
+    super::targets::check(l.write.gamma, l.write.kappa)?;
     strategy(&l.write.strategy)
 }
 

@@ -7,6 +7,7 @@
 
 mod check;
 mod quantity;
+mod targets;
 
 use std::fmt;
 use std::path::Path;
@@ -14,6 +15,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 pub use quantity::{Angle, Celsius, Conductivity, HeatCapacity, Length, QuantityError};
+pub use targets::{GammaTarget, KappaTarget};
 
 use crate::hal::{Address, Hertz, MicrometresPerSecond, Microwatts, Nanometres, WriteStrategy};
 
@@ -247,6 +249,12 @@ pub struct Recommendation {
     pub strategy: WriteStrategy,
     /// Asymmetry of the a.c. coupled signal that calibration aims at.
     pub beta: f64,
+    /// Target of calibrations by gamma.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gamma: Option<GammaTarget>,
+    /// Target of calibrations by kappa.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kappa: Option<KappaTarget>,
 }
 
 /// A recording layer.

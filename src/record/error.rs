@@ -20,6 +20,8 @@ pub enum Stage {
     FindFree,
     /// Power calibration.
     Calibrate,
+    /// Write-strategy optimisation.
+    Optimise,
     /// Writing.
     Write,
     /// Reading.
@@ -40,6 +42,7 @@ impl fmt::Display for Stage {
             Self::GoToLayer => "closing focus and tracking",
             Self::FindFree => "looking for free space",
             Self::Calibrate => "power calibration",
+            Self::Optimise => "write-strategy optimisation",
             Self::Write => "writing",
             Self::Read => "reading",
             Self::Measure => "measuring",

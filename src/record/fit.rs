@@ -31,10 +31,32 @@ pub(super) fn parabola(points: &[(f64, f64)]) -> Option<Fit> {
     }
     let [m0, m1, m2, m3, m4] = moments;
     let coefficients = solve([[m0, m1, m2], [m1, m2, m3], [m2, m3, m4]], right)?;
-    let mut fit = Fit { coefficients, centre_uw, scale_uw, residuals: Vec::new(), rms: 0.0 };
+    Some(with_residuals(Fit { coefficients, centre_uw, scale_uw, residuals: Vec::new(), rms: 0.0 }, points))
+}
+
+/// The straight line through (power in microwatts, value) by least squares; `None` for
+/// fewer than two different powers.
+pub(super) fn line(points: &[(f64, f64)]) -> Option<Fit> {
+    let (low, high) = range(points)?;
+    let (centre_uw, scale_uw) = (0.5 * (low + high), 0.5 * (high - low));
+    if scale_uw <= 0.0 {
+        return None;
+    }
+    let n = points.len() as f64;
+    let (mut x1, mut x2, mut y, mut xy) = (0.0, 0.0, 0.0, 0.0);
+    for (power, value) in points {
+        let x = (power - centre_uw) / scale_uw;
+        (x1, x2, y, xy) = (x1 + x, x2 + x * x, y + value, xy + x * value);
+    }
+    let slope = (n * xy - x1 * y) / (n * x2 - x1 * x1);
+    let coefficients = [(y - slope * x1) / n, slope, 0.0];
+    Some(with_residuals(Fit { coefficients, centre_uw, scale_uw, residuals: Vec::new(), rms: 0.0 }, points))
+}
+
+fn with_residuals(mut fit: Fit, points: &[(f64, f64)]) -> Fit {
     fit.residuals = points.iter().map(|(power, value)| value - fit.at(*power)).collect();
-    fit.rms = (fit.residuals.iter().map(|r| r * r).sum::<f64>() / points.len() as f64).sqrt();
-    Some(fit)
+    fit.rms = (fit.residuals.iter().map(|r| r * r).sum::<f64>() / points.len().max(1) as f64).sqrt();
+    fit
 }
 
 /// Cramer's rule; `None` where the columns depend on each other.
@@ -75,14 +97,15 @@ pub(super) fn optimum(fit: &Fit, points: &[(f64, f64)], target: f64, rms: f64) -
     let (first, last) = (c1 - 2.0 * c2, c1 + 2.0 * c2);
     if first * last <= 0.0 {
         let turn = if c2 == 0.0 { 0.0 } else { -0.5 * c1 / c2 };
-        return Err(CalibrationFault::NotMonotone { at_uw: fit.centre_uw + fit.scale_uw * turn });
+        return Err(CalibrationFault::NotMonotone { what: "beta", at_uw: fit.centre_uw + fit.scale_uw * turn });
     }
     if fit.rms > rms {
         return Err(CalibrationFault::Scatter { rms: fit.rms, limit: rms });
     }
     let ends = (fit.at(from), fit.at(to));
     let (low, high) = (ends.0.min(ends.1), ends.0.max(ends.1));
-    let outside = CalibrationFault::OutsideRange { target, from_uw: from as u32, to_uw: to as u32, low, high };
+    let outside =
+        CalibrationFault::OutsideRange { what: "beta", target, from_uw: from as u32, to_uw: to as u32, low, high };
     if !(low..=high).contains(&target) {
         return Err(outside);
     }
@@ -142,7 +165,7 @@ mod tests {
         let turning = points(|p| -1e-9 * (p - 16_000.0).powi(2));
         let fit = parabola(&turning).unwrap();
         match optimum(&fit, &turning, -0.001, 0.01) {
-            Err(CalibrationFault::NotMonotone { at_uw }) => assert!((at_uw - 16_000.0).abs() < 1.0),
+            Err(CalibrationFault::NotMonotone { at_uw, .. }) => assert!((at_uw - 16_000.0).abs() < 1.0),
             other => panic!("{other:?}"),
         }
         let line = points(|p| 1e-5 * (p - 16_000.0));

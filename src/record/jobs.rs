@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::error::{RecordError, Stage};
 use super::observer::Observer;
+use super::optimised::StrategyResult;
 use super::options::Options;
 use super::problem::Problem;
 use super::session::Session;
@@ -70,18 +71,26 @@ impl Session<'_> {
         self.survey()?;
         self.spin_up()?;
         let mut calibrations: BTreeMap<usize, Calibration> = BTreeMap::new();
+        let mut optimised: BTreeMap<usize, StrategyResult> = BTreeMap::new();
         for job in jobs {
             self.observer.note(&format!("{}: {} bytes on layer {}", job.name, job.data.len(), job.layer));
             let calibration = match calibrations.get(&job.layer) {
                 Some(calibration) => calibration.clone(),
                 None => {
                     self.go_to_layer(job.layer)?;
+                    if let Some(options) = self.options.optimise.clone() {
+                        let result = self.optimise_strategy(job.layer, &options)?;
+                        self.use_strategy(job.layer, result.strategy);
+                        optimised.insert(job.layer, result);
+                    }
                     let calibration = self.calibrate(job.layer)?;
                     calibrations.insert(job.layer, calibration.clone());
                     calibration
                 }
             };
-            layers.push(self.record_job(job, calibration)?);
+            let mut done = self.record_job(job, calibration)?;
+            done.optimisation = optimised.get(&job.layer).cloned();
+            layers.push(done);
         }
         Ok(())
     }
@@ -99,7 +108,7 @@ impl Session<'_> {
     /// Writes, reads back, compares and judges one file.
     fn record_job(&mut self, job: &Job<'_>, calibration: Calibration) -> Result<LayerRecording, RecordError> {
         let power = Microwatts(calibration.optimum_uw);
-        let strategy = self.medium.layers[job.layer].write.strategy.with_peak(power);
+        let strategy = self.strategy(job.layer).map_err(|p| self.fail(Stage::Write, p))?.with_peak(power);
         let least = self.options.min_blocks.max(1);
         let place = self.write_file(job.layer, job.address, job.data, least, &strategy)?;
         let read = self.verify(&place, job.data, least)?;
@@ -126,6 +135,7 @@ impl Session<'_> {
                 None => self.go_to_layer(job.layer)?,
             },
             calibration,
+            optimisation: None,
             read,
             // Anything else has ended in `verify`, with the first differing byte.
             identical: true,

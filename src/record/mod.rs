@@ -1,7 +1,8 @@
 //! The recording algorithms: from a bench and a file to a recording with a verdict.
 //!
 //! Focus is searched and its layers are counted, tracking is closed on the slope
-//! that gives addresses, the power is calibrated by beta, the file is written in
+//! that gives addresses, the power is calibrated (by beta, gamma or kappa), the write
+//! strategy is optimised where that is asked for, the file is written in
 //! shots, read back, compared, measured and judged. The algorithms see a
 //! [`Bench`](crate::hal::Bench) and a [`Medium`](crate::media::Medium) and
 //! nothing else: the same code runs on hardware, on a simulated bench and on
@@ -13,6 +14,7 @@
 //! [`record`] does everything for a list of [`Job`]s. Single steps are methods
 //! of a [`Session`]: [`survey`](Session::survey),
 //! [`go_to_layer`](Session::go_to_layer), [`calibrate`](Session::calibrate),
+//! [`optimise_strategy`](Session::optimise_strategy),
 //! [`next_free`](Session::next_free), [`write_file`](Session::write_file),
 //! [`read`](Session::read), [`verify`](Session::verify) and
 //! [`measure`](Session::measure), in any order: a step closes the loops that it
@@ -89,13 +91,18 @@
 mod blank;
 mod capture;
 mod curves;
+mod edges;
 mod error;
 mod fit;
 mod focus;
 mod guard;
 mod jobs;
+mod methods;
 mod observer;
+mod optimise;
+mod optimised;
 mod options;
+mod pieces;
 mod power;
 mod problem;
 mod read;
@@ -107,9 +114,11 @@ mod write;
 
 pub use error::{Light, RecordError, Stage, Written};
 pub use jobs::{Job, limits, record};
+pub use methods::CalibrationMethod;
 pub use observer::{Observer, Silent};
+pub use optimised::{Ended, OptimiseOptions, StrategyIteration, StrategyResult};
 pub use options::Options;
-pub use problem::{CalibrationFault, Problem};
+pub use problem::{CalibrationFault, Problem, StrategyFault};
 pub use session::Session;
 pub use summary::{
     BlockErrors, Calibration, CalibrationPoint, CurveKind, Fit, FocusSurvey, LayerRecording, ReadBack, Recording,

@@ -1,5 +1,11 @@
 //! Settings of the algorithms.
 
+use std::collections::BTreeMap;
+
+use super::methods::CalibrationMethod;
+use super::optimised::OptimiseOptions;
+use crate::hal::WriteStrategy;
+
 /// Settings of a [`Session`](super::Session); [`Options::default`] suits a
 /// dual-layer bench at 1x.
 #[derive(Debug, Clone, PartialEq)]
@@ -8,6 +14,13 @@ pub struct Options {
     /// Further attempts after a first one that failed, in every step that may
     /// be tried again.
     pub retries: u32,
+    /// How the write power is found; gamma and kappa need a target in the medium.
+    pub calibration: CalibrationMethod,
+    /// Write strategies by layer, in place of those that the medium recommends.
+    pub strategies: BTreeMap<usize, WriteStrategy>,
+    /// Whether [`record`](super::record()) optimises the strategy of each layer before it
+    /// calibrates it, and how.
+    pub optimise: Option<OptimiseOptions>,
     /// Half the range of powers of a calibration, as a share of the
     /// recommended peak power.
     pub calibration_span: f64,
@@ -39,6 +52,9 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             retries: 2,
+            calibration: CalibrationMethod::Beta,
+            strategies: BTreeMap::new(),
+            optimise: None,
             calibration_span: 0.25,
             calibration_steps: 11,
             calibration_rms: 0.05,

@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use super::methods::CalibrationMethod;
 use crate::hal::{Address, Error, Outcome};
 use crate::media::Area;
 use crate::signal::SignalError;
@@ -29,8 +30,10 @@ pub enum CalibrationFault {
         needed: usize,
     },
     /// The curve turns round.
-    #[error("beta does not rise steadily with power: its curve turns round at {at_uw:.0} uW")]
+    #[error("{what} does not change steadily with power: its curve turns round at {at_uw:.0} uW")]
     NotMonotone {
+        /// What was measured: beta, gamma, modulation.
+        what: &'static str,
         /// Where.
         at_uw: f64,
     },
@@ -42,22 +45,81 @@ pub enum CalibrationFault {
         /// The limit.
         limit: f64,
     },
+    /// The medium doesn't say what the method should aim at.
+    #[error(
+        "the medium has no target for a calibration by {method} on layer {layer}: add one such as `{key}` to the \
+         layer's [layer.write] in its medium file, or calibrate by beta"
+    )]
+    NoTarget {
+        /// The method.
+        method: CalibrationMethod,
+        /// The layer.
+        layer: usize,
+        /// The key that is missing, as an example.
+        key: &'static str,
+    },
+    /// The medium doesn't behave as the method supposes.
+    #[error("this medium can't be calibrated by {method}: {why}; calibrate by beta")]
+    NotApplicable {
+        /// The method.
+        method: CalibrationMethod,
+        /// What speaks against it.
+        why: String,
+    },
     /// The target isn't among what was measured.
     #[error(
-        "the target beta {target:.3} is outside what {from_uw} uW to {to_uw} uW gave ({low:.3} to {high:.3}); the \
+        "the target {what} {target:.3} is outside what {from_uw} uW to {to_uw} uW gave ({low:.3} to {high:.3}); the \
          recommended power may be wrong for this disc"
     )]
     OutsideRange {
-        /// Beta aimed at.
+        /// What is aimed at: beta, gamma, the power over its threshold.
+        what: &'static str,
+        /// Its target.
         target: f64,
         /// Lowest power used in the fit.
         from_uw: u32,
         /// Highest power used in the fit.
         to_uw: u32,
-        /// Lowest fitted beta.
+        /// Lowest fitted value.
         low: f64,
-        /// Highest fitted beta.
+        /// Highest fitted value.
         high: f64,
+    },
+}
+
+/// Why a write strategy could not be optimised.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum StrategyFault {
+    /// There are no edges to begin with.
+    #[error(
+        "the start strategy writes no signal whose edges could be sorted: {why}; start from one that can be read on \
+         this medium, or correct its power"
+    )]
+    Hopeless {
+        /// What is wrong with the signal.
+        why: String,
+    },
+    /// Too little of the test area is blank.
+    #[error(
+        "the test area {area} has {left} blank partitions of 64 sectors left, and an optimisation needs {needed}, of \
+         which {kept} stay blank: take a fresh disc, or keep fewer"
+    )]
+    TestArea {
+        /// The test area.
+        area: Area,
+        /// Blank partitions.
+        left: u32,
+        /// Partitions needed.
+        needed: u32,
+        /// Those of them that stay blank.
+        kept: u32,
+    },
+    /// The lasers can't write with the start strategy.
+    #[error("the bench can't write with this strategy: {wrong}; change the strategy, or take another bench")]
+    Limits {
+        /// The value and the limit.
+        wrong: String,
     },
 }
 
@@ -176,6 +238,9 @@ pub enum Problem {
     /// The power calibration gave no power.
     #[error(transparent)]
     Calibration(#[from] CalibrationFault),
+    /// The write strategy could not be optimised.
+    #[error(transparent)]
+    Strategy(#[from] StrategyFault),
     /// A shot ended before its end.
     #[error("the shot ended early: {}", Ending(*.0))]
     ShotEnded(Outcome),

@@ -9,6 +9,8 @@
 
 use serde::Serialize;
 
+use super::methods::CalibrationMethod;
+use super::optimised::StrategyResult;
 use crate::signal::{SignalQuality, Verdict};
 
 /// What an S-curve belongs to.
@@ -112,8 +114,9 @@ pub struct CalibrationPoint {
     pub note: String,
 }
 
-/// The curve through the points of a calibration:
-/// beta = c0 + c1 x + c2 x^2 with x = (power - centre) / scale.
+/// The curve through the points of a calibration, of beta, or of modulation times
+/// milliwatts (for gamma and kappa):
+/// value = c0 + c1 x + c2 x^2 with x = (power - centre) / scale.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Fit {
     /// c0, c1, c2.
@@ -150,9 +153,14 @@ pub struct Calibration {
     pub points: Vec<CalibrationPoint>,
     /// The curve through them.
     pub fit: Fit,
-    /// Beta aimed at.
+    /// By which measure.
+    pub method: CalibrationMethod,
+    /// Beta, gamma or kappa aimed at.
     pub target: f64,
-    /// The power at which the curve meets the target.
+    /// For gamma the power at which it has its target, for kappa the threshold of the
+    /// line; the optimum is the medium's multiple of it.
+    pub reference_uw: Option<f64>,
+    /// The power at which to write.
     pub optimum_uw: u32,
 }
 
@@ -221,6 +229,9 @@ pub struct LayerRecording {
     pub tracking: TrackingLock,
     /// The power calibration.
     pub calibration: Calibration,
+    /// The optimisation of the strategy before it, if there was one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub optimisation: Option<StrategyResult>,
     /// What reading found.
     pub read: ReadBack,
     /// Whether every byte came back.

@@ -9,12 +9,14 @@ mod info;
 mod measure;
 mod media;
 mod optics;
+mod optimise;
 mod read;
 mod record;
 mod supply;
 mod udev;
 
 pub(crate) use optics::OpticsArgs;
+pub(crate) use optimise::{OptimiseArgs, Tuning};
 pub(crate) use supply::SupplyArgs;
 
 use disc_hal::hal::Rig;
@@ -37,6 +39,7 @@ pub(crate) fn run(cli: Cli) -> Result<Code, Failure> {
         Command::Record(args) => record::run(&args, voice),
         Command::Read(args) => read::run(&args, voice),
         Command::Measure(args) => measure::run(&args, voice),
+        Command::Optimise(args) => optimise::run(&args, voice),
         Command::Info(args) => info::run(&args, voice),
         Command::Benches(args) => benches::run(&args, voice),
         Command::Emulate(args) => emulate::run(&args, voice),

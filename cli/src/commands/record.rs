@@ -46,6 +46,9 @@ const BYTES_PER_BLOCK: u64 = 350_000;
 /// Bytes of a disc file for a power calibration.
 const BYTES_PER_CALIBRATION: u64 = 1_200_000;
 
+/// The same for an optimisation of the write strategy.
+const BYTES_PER_OPTIMISATION: u64 = 10_000_000;
+
 /// A file and where it goes.
 struct Input {
     name: String,
@@ -101,7 +104,7 @@ impl<'a> Onto<'a> {
         match self {
             Self::Disc(claim) => {
                 let rig = claim.insert(medium, claim.seed(args.seed)?)?;
-                if let Err(failure) = room(claim.path(), inputs, args.min_blocks) {
+                if let Err(failure) = room(claim.path(), inputs, args) {
                     claim.undo();
                     return Err(failure);
                 }
@@ -143,6 +146,7 @@ pub(super) fn run(args: &Record, voice: Voice) -> Result<Code, Failure> {
     let mut options = options(&bench);
     options.min_blocks = args.min_blocks;
     options.without_lease = args.target.without_lease;
+    args.tuning.apply(&mut options);
     options.settings.push(("least ECC blocks".into(), args.min_blocks.to_string()));
     let mut finished = None;
     let failure = with_bench(&mut bench, Purpose::Write, voice, |rig, watch| {
@@ -179,16 +183,17 @@ pub(super) fn run(args: &Record, voice: Voice) -> Result<Code, Failure> {
 
 /// Whether the disc file can be stored again and has room to grow: better to know
 /// now than after hours of recording.
-fn room(disc: &Path, inputs: &[Input], min_blocks: u32) -> Result<(), Failure> {
+fn room(disc: &Path, inputs: &[Input], args: &Record) -> Result<(), Failure> {
     let Ok(before) = std::fs::metadata(disc).map(|m| m.len()) else { return Ok(()) };
     let folder = disc.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     if let Err(e) = tempfile::tempfile_in(folder) {
         let what = format!("the disc file {} can't be stored again: {}", disc.display(), output::reason(&e));
         return Err(Failure::new(Code::Data, what).because(e).next("give the disc a folder that can be written"));
     }
-    let blocks: u64 = inputs.iter().map(|i| recorded_blocks(i.data.len() as u64, u64::from(min_blocks)) + 2).sum();
+    let blocks: u64 = inputs.iter().map(|i| recorded_blocks(i.data.len() as u64, u64::from(args.min_blocks)) + 2).sum();
     // The file is written anew, beside the old one.
-    let needed = before + blocks * BYTES_PER_BLOCK + inputs.len() as u64 * BYTES_PER_CALIBRATION;
+    let tuning = BYTES_PER_CALIBRATION + if args.tuning.optimise { BYTES_PER_OPTIMISATION } else { 0 };
+    let needed = before + blocks * BYTES_PER_BLOCK + inputs.len() as u64 * tuning;
     match free_bytes(folder) {
         Some(free) if free < needed => {
             let mb = |bytes: u64| bytes.div_ceil(1_000_000);

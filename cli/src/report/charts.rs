@@ -1,6 +1,6 @@
 //! The plots of one part of a report.
 
-use disc_hal::record::CurveKind;
+use disc_hal::record::{CalibrationMethod, CalibrationPoint, CurveKind};
 use disc_hal::signal::INTERVAL_BINS_PER_T;
 use plotters::prelude::*;
 
@@ -32,6 +32,7 @@ pub(super) struct Figure {
 /// All plots of a part.
 pub(super) fn figures(part: &Part<'_>) -> Result<Vec<Figure>, Failure> {
     let mut figures = vec![s_curve(part)?];
+    figures.extend(part.optimisation.map(super::strategy::figure).transpose()?);
     figures.extend(power(part)?);
     figures.push(histogram(part)?);
     figures.extend(super::eye::figure(part)?);
@@ -102,11 +103,17 @@ fn power(part: &Part<'_>) -> Result<Option<Figure>, Failure> {
     let Some(calibration) = part.calibration else { return Ok(None) };
     let mw = |uw: f64| uw / 1000.0;
     let points = &calibration.points;
-    let beta = |used: bool| -> Vec<(f64, f64)> {
-        let some = points.iter().filter(|p| p.used == used);
-        some.filter_map(|p| Some((mw(p.power_uw.into()), p.beta?))).filter(|p| p.1.is_finite()).collect()
+    let by_beta = calibration.method == CalibrationMethod::Beta;
+    let value = |p: &CalibrationPoint| match by_beta {
+        true => p.beta,
+        false => p.modulation.map(|m| m * mw(p.power_uw.into())),
     };
-    let (used, unused) = (beta(true), beta(false));
+    let name = if by_beta { "beta" } else { "modulation times power, mW" };
+    let measured = |used: bool| -> Vec<(f64, f64)> {
+        let some = points.iter().filter(|p| p.used == used);
+        some.filter_map(|p| Some((mw(p.power_uw.into()), value(p)?))).filter(|p| p.1.is_finite()).collect()
+    };
+    let (used, unused) = (measured(true), measured(false));
     let jitter: Vec<(f64, f64)> = points
         .iter()
         .filter_map(|p| Some((mw(p.power_uw.into()), p.jitter_percent?)))
@@ -117,10 +124,10 @@ fn power(part: &Part<'_>) -> Result<Option<Figure>, Failure> {
     let xs_at = |i: u32| xs.start + (xs.end - xs.start) * f64::from(i) / 80.0;
     let fit = (0..=80).map(xs_at).map(|x| (x, calibration.fit.at(x * 1000.0)));
     let fit: Vec<(f64, f64)> = fit.filter(|p| p.1.is_finite()).collect();
-    let ys = span(used.iter().chain(&unused).map(|p| p.1).chain([calibration.target]), 0.12);
+    let ys = span(used.iter().chain(&unused).map(|p| p.1).chain(by_beta.then_some(calibration.target)), 0.12);
     let js = span(jitter.iter().map(|p| p.1), 0.12);
     let (js, room) = if jitter.is_empty() { (0.0..1.0, 14) } else { (js, 58) };
-    let svg = draw("Beta and jitter against write power", |root: &Canvas<'_>| -> Drawn {
+    let svg = draw("Calibration and jitter against write power", |root: &Canvas<'_>| -> Drawn {
         let mut chart = ChartBuilder::on(root)
             .margin(10)
             .x_label_area_size(48)
@@ -128,7 +135,7 @@ fn power(part: &Part<'_>) -> Result<Option<Figure>, Failure> {
             .right_y_label_area_size(room)
             .build_cartesian_2d(xs.clone(), ys.clone())?
             .set_secondary_coord(xs.clone(), js);
-        axes!(chart, "peak power, mW", "beta").x_label_formatter(&tick).y_label_formatter(&tick).draw()?;
+        axes!(chart, "peak power, mW", name).x_label_formatter(&tick).y_label_formatter(&tick).draw()?;
         if !jitter.is_empty() {
             chart
                 .configure_secondary_axes()
@@ -140,8 +147,10 @@ fn power(part: &Part<'_>) -> Result<Option<Figure>, Failure> {
                 .y_label_formatter(&tick)
                 .draw()?;
         }
-        let target = calibration.target;
-        chart.draw_series(DashedLineSeries::new([(xs.start, target), (xs.end, target)], 6, 5, GREY.stroke_width(2)))?;
+        if by_beta {
+            let line = [(xs.start, calibration.target), (xs.end, calibration.target)];
+            chart.draw_series(DashedLineSeries::new(line, 6, 5, GREY.stroke_width(2)))?;
+        }
         chart.draw_series(DashedLineSeries::new(
             [(optimum, ys.start), (optimum, ys.end)],
             6,
@@ -157,9 +166,9 @@ fn power(part: &Part<'_>) -> Result<Option<Figure>, Failure> {
         Ok(())
     })?;
     let mut key = vec![
-        (BLUE, Mark::Dot, "beta, measured".into()),
+        (BLUE, Mark::Dot, format!("{name}, measured")),
         (BLUE, Mark::Line, "its fit".into()),
-        (GREY, Mark::Dash, format!("target {}", tick(&calibration.target))),
+        (GREY, Mark::Dash, format!("target {} {}", calibration.method, tick(&calibration.target))),
         (GREEN, Mark::Dash, format!("optimum {optimum:.2} mW")),
     ];
     if !jitter.is_empty() {
@@ -167,7 +176,7 @@ fn power(part: &Part<'_>) -> Result<Option<Figure>, Failure> {
     }
     let left_out = points.len() - points.iter().filter(|p| p.used).count();
     let words = format!(
-        "Test pieces at {} powers; the optimum is where the fit meets the target. Scatter around the fit: {:.4} r.m.s.{}",
+        "Test pieces at {} powers; the optimum follows from where the fit meets the target. Scatter around the fit: {:.4} r.m.s.{}",
         points.len(),
         calibration.fit.rms,
         if left_out > 0 {

@@ -3,6 +3,7 @@
 mod charts;
 mod eye;
 mod page;
+mod strategy;
 mod svg;
 #[cfg(test)]
 mod tests;

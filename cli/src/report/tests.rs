@@ -2,8 +2,8 @@
 
 use disc_hal::format::{BLOCK_SECTORS, BitFileOptions, encode_runs};
 use disc_hal::record::{
-    BlockErrors, Calibration, CalibrationPoint, CurveKind, Fit, FocusSurvey, LayerRecording, ReadBack, Recording,
-    SCurve, TrackingLock,
+    BlockErrors, Calibration, CalibrationMethod, CalibrationPoint, CurveKind, Fit, FocusSurvey, LayerRecording,
+    ReadBack, Recording, SCurve, TrackingLock,
 };
 use disc_hal::signal::{DVD_R_DL, QualityConfig, SignalQuality, analyse, judge, measures};
 
@@ -86,7 +86,17 @@ fn calibration(layer: usize) -> Calibration {
             }
         })
         .collect();
-    Calibration { layer, first: 0x1_E800, last: 0x1_E82F, points, fit, target: 0.0, optimum_uw: 20_000 }
+    Calibration {
+        layer,
+        first: 0x1_E800,
+        last: 0x1_E82F,
+        points,
+        fit,
+        method: CalibrationMethod::Beta,
+        target: 0.0,
+        reference_uw: None,
+        optimum_uw: 20_000,
+    }
 }
 
 fn part(name: &str, layer: usize, blocks: u32, quality: &SignalQuality) -> LayerRecording {
@@ -121,6 +131,7 @@ fn part(name: &str, layer: usize, blocks: u32, quality: &SignalQuality) -> Layer
         survey: survey(),
         tracking: lock,
         calibration: calibration(layer),
+        optimisation: None,
         read,
         identical: true,
         quality: quality.clone(),
