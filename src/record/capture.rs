@@ -5,7 +5,7 @@ use super::error::{RecordError, Stage};
 use super::observer::Observer;
 use super::problem::Problem;
 use super::session::{SECTOR_BITS, Session};
-use crate::hal::{Acquisition, Address, ChannelKind, Channels, Hertz, Trigger};
+use crate::hal::{Acquisition, Address, ChannelKind, Channels, Hertz, TrackingFlags, Trigger};
 use crate::signal::{Calibration, ChainConfig, QualityConfig, SignalQuality, analyse};
 
 /// Samples for each channel bit, where the detector can.
@@ -107,6 +107,10 @@ impl Session<'_> {
             match self.pump(rf, first, samples, &mut delivered, sink) {
                 // The spot may have passed the address before the trigger was set.
                 Err(Problem::TimedOut { .. }) if delivered == 0 && left > 0 => left -= 1,
+                Err(problem @ Problem::TimedOut { .. }) if delivered == 0 => {
+                    self.bench.detector.stop()?;
+                    return Err(self.servo_lost(first)?.unwrap_or(problem));
+                }
                 result => {
                     let stopped = self.bench.detector.stop();
                     // What failed first is what is reported.
@@ -115,6 +119,17 @@ impl Session<'_> {
                 }
             }
         }
+    }
+
+    /// Which loop has opened by itself, if one has.
+    fn servo_lost(&mut self, at: Address) -> Result<Option<Problem>, Problem> {
+        let attempts = self.options.retries + 1;
+        let lost = |servo| Ok(Some(Problem::ServoLost { servo, at, attempts }));
+        if !self.focus_locked()? {
+            return lost("focus");
+        }
+        let flags = self.bench.tracking.status()?.flags;
+        if flags.contains(TrackingFlags::LOST) { lost("tracking") } else { Ok(None) }
     }
 
     fn pump(
