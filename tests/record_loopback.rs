@@ -70,7 +70,7 @@ fn a_file_in_several_shots_has_no_seams() {
     let strategy = medium.layers[0].write.strategy;
     let mut session = Session::open(fake.bench(), &medium, options, &mut silent).unwrap();
     let place = session.write_file(0, None, &data, 1, &strategy).unwrap();
-    let read = session.verify(&place, &data, 1).unwrap();
+    let read = session.verify(&place, &data, 1).unwrap().read_back();
     assert_eq!((read.pi_errors, read.blocks.len()), (0, 7));
     session.close().unwrap();
     assert_eq!(fake.log().iter().filter(|c| **c == "fire").count(), 4);
@@ -111,7 +111,7 @@ fn a_bench_without_a_queue_writes_the_same() {
     options.shot_blocks = 2;
     let mut session = Session::open(fake.bench(), &medium, options, &mut silent).unwrap();
     let place = session.write_file(0, None, &data, 1, &medium.layers[0].write.strategy).unwrap();
-    assert_eq!(session.verify(&place, &data, 1).unwrap().pi_errors, 0);
+    assert_eq!(session.verify(&place, &data, 1).unwrap().read_back().pi_errors, 0);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use clap::{ArgGroup, Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use disc_hal::hal::{Microwatts, Millivolts};
 use disc_hal_sim::defects::Defect;
 
-use crate::commands::SupplyArgs;
+use crate::commands::{SupplyArgs, VerifyArgs};
 use crate::exit;
 use crate::selector::{Link, Selector};
 
@@ -40,6 +40,7 @@ pub(crate) enum Command {
     Record(Record),
     Read(Read),
     Measure(Measure),
+    Verify(VerifyArgs),
     Info(Info),
     Benches(Benches),
     Conformance(Conformance),
@@ -112,6 +113,7 @@ Examples:
   disc-hal record data.bin --seed 7 --json > result.json
   disc-hal record data.bin --bench serial:/dev/ttyACM0     on a real bench
   disc-hal record data.bin --bench usb:                    on the only one on the USB
+  disc-hal record data.bin --defects random:7              on a disc with spots and scratches
 
 The exit code is 1 if the file is recorded and a limit is not kept; see
 `disc-hal --help` for the others.")]
@@ -132,6 +134,11 @@ pub(crate) struct Record {
     /// the same disc, numbers and report.
     #[arg(long, value_name = "N")]
     pub(crate) seed: Option<u64>,
+    /// What is wrong with a new simulated disc: a TOML file with its spots, scratches and
+    /// uneven dye (`[[defect]]`, `[[dye]]`), or random:SEED for spots and scratches that
+    /// the standard still allows.
+    #[arg(long, value_name = "FILE|random:SEED")]
+    pub(crate) defects: Option<String>,
     /// Writes a report with plots, one HTML file.
     #[arg(long, value_name = "FILE")]
     pub(crate) report: Option<PathBuf>,

@@ -9,6 +9,7 @@ mod bench;
 mod commands;
 mod disc;
 mod exit;
+mod health;
 mod input;
 mod interrupt;
 mod output;

@@ -2,6 +2,7 @@
 
 use core::fmt::Write as _;
 
+use crate::health::{counts, details};
 use crate::view::{COLUMNS, View, cells, verdict_cells, word};
 
 /// Rows with columns of equal width; numbers to the right.
@@ -49,6 +50,9 @@ pub(crate) fn results(view: &View<'_>) -> String {
             })
             .collect();
         out.push_str(&render(&rows));
+        if let Some(map) = part.map.filter(|m| !m.ranges.is_empty()) {
+            let _ = write!(out, "\nDefect map of {}: {}\n{}", plain(&part.title()), counts(map), details(map));
+        }
     }
     let _ = write!(out, "\nverdict: {}\n", word(view.passed()));
     out

@@ -1,6 +1,6 @@
 //! What tables and reports show: a recording or a measurement, one way for both.
 
-use disc_hal::record::{Calibration, FocusSurvey, LayerRecording, ReadBack, Recording, TrackingLock};
+use disc_hal::record::{Calibration, DefectMap, FocusSurvey, LayerRecording, ReadBack, Recording, TrackingLock};
 use disc_hal::signal::{SignalQuality, Verdict};
 use serde::Serialize;
 
@@ -48,6 +48,8 @@ pub(crate) struct Part<'a> {
     pub(crate) measured_first: u32,
     pub(crate) measured_sectors: u32,
     pub(crate) verdicts: &'a [Verdict],
+    /// What every block is worth; none when it wasn't verified.
+    pub(crate) map: Option<&'a DefectMap>,
 }
 
 impl Part<'_> {
@@ -87,6 +89,7 @@ impl<'a> From<&'a LayerRecording> for Part<'a> {
             measured_first: r.measured_first,
             measured_sectors: r.measured_sectors,
             verdicts: &r.verdicts,
+            map: Some(&r.map),
         }
     }
 }
@@ -108,6 +111,7 @@ impl<'a> From<&'a Measured> for Part<'a> {
             measured_first: m.measured_first,
             measured_sectors: m.measured_sectors,
             verdicts: &m.verdicts,
+            map: None,
         }
     }
 }

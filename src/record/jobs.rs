@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use super::blank::BLOCK;
+use super::defect_map::{BlockClass, DefectMap};
 use super::error::{RecordError, Stage};
 use super::observer::Observer;
 use super::options::Options;
 use super::problem::Problem;
 use super::session::Session;
-use super::summary::{Calibration, LayerRecording, ReadBack, Recording};
-use super::write::Extent;
-use crate::format::{BLOCK_BYTES, BlockReader, SECTOR_BYTES};
+use super::summary::{Calibration, LayerRecording, Recording};
 use crate::hal::{Address, Bench, Microwatts};
 use crate::media::{LimitSet, Medium};
 use crate::signal::{DVD_R_DL, DVD_R_SL, Limit, judge, measures};
@@ -102,11 +102,10 @@ impl Session<'_> {
         let strategy = self.medium.layers[job.layer].write.strategy.with_peak(power);
         let least = self.options.min_blocks.max(1);
         let place = self.write_file(job.layer, job.address, job.data, least, &strategy)?;
-        let read = self.verify(&place, job.data, least)?;
+        let map = self.verify(&place, job.data, least)?;
+        let read = map.read_back();
         let measured_sectors = place.sectors().min(self.options.measure_sectors.max(1));
-        // From the middle: not the best, not the worst place of the file.
-        let skip = (place.sectors() - measured_sectors) / 2;
-        let measured_first = place.first.0 + skip;
+        let measured_first = place.first.0 + measured_from(&map, place.sectors(), measured_sectors);
         let quality = self.measure(Address(measured_first), measured_sectors)?;
         let mut values = measures(&quality);
         values.push(("pi_sum_8", read.pi_sum8_max.map(f64::from)));
@@ -127,39 +126,28 @@ impl Session<'_> {
             },
             calibration,
             read,
-            // Anything else has ended in `verify`, with the first differing byte.
-            identical: true,
+            // A differing byte has ended in `verify`; what couldn't be read is in the map.
+            identical: map.lost.is_empty(),
+            map,
             quality,
             measured_first,
             measured_sectors,
             verdicts,
         })
     }
+}
 
-    /// Reads a file back and compares every byte, padding included.
-    ///
-    /// # Errors
-    /// [`Problem::Mismatch`] with the first differing byte, and those of
-    /// [`read`](Self::read).
-    pub fn verify(&mut self, place: &Extent, data: &[u8], min_blocks: u32) -> Result<ReadBack, RecordError> {
-        self.layer = Some(self.layer_of(place.first));
-        self.address = Some(place.first);
-        self.step(Stage::Verify, u64::from(place.blocks), |s| {
-            let mut expected = BlockReader::recording(data, u64::from(min_blocks));
-            let mut offset = 0u64;
-            s.do_read(place.first, Some(place.blocks), &mut |_, read| {
-                // Reading from a slice doesn't fail, and there are as many blocks.
-                let written = expected.next().and_then(Result::ok).unwrap_or_else(|| Box::new([0; BLOCK_BYTES]));
-                if let Some(i) = (0..BLOCK_BYTES).find(|&i| read[i] != written[i]) {
-                    let at = offset + i as u64;
-                    let psn = Address(place.first.0 + (at / SECTOR_BYTES as u64) as u32);
-                    return Err(Problem::Mismatch { offset: at, psn, read: read[i], written: written[i] });
-                }
-                offset += BLOCK_BYTES as u64;
-                Ok(())
-            })
-        })
-    }
+/// Where to measure so many of a file's sectors: from the middle, not the best, not the worst
+/// place of it; where that can't be read, as near to it as it can.
+fn measured_from(map: &DefectMap, sectors: u32, measured: u32) -> u32 {
+    let middle = sectors.saturating_sub(measured) / 2;
+    let readable = |from: u32| {
+        let blocks = map.blocks.iter().skip((from / BLOCK) as usize).take(measured.div_ceil(BLOCK) as usize + 1);
+        blocks.into_iter().all(|b| b.class != BlockClass::Unreadable)
+    };
+    let places = (0..=sectors.saturating_sub(measured)).step_by(BLOCK as usize);
+    let near = core::iter::once(middle).chain(places).filter(|&from| readable(from));
+    near.min_by_key(|from| from.abs_diff(middle)).unwrap_or(middle)
 }
 
 /// The limits that a medium names.

@@ -14,9 +14,9 @@
 //! of a [`Session`]: [`survey`](Session::survey),
 //! [`go_to_layer`](Session::go_to_layer), [`calibrate`](Session::calibrate),
 //! [`next_free`](Session::next_free), [`write_file`](Session::write_file),
-//! [`read`](Session::read), [`verify`](Session::verify) and
-//! [`measure`](Session::measure), in any order: a step closes the loops that it
-//! needs.
+//! [`read`](Session::read), [`verify`](Session::verify),
+//! [`inspect`](Session::inspect) and [`measure`](Session::measure), in any order: a step
+//! closes the loops that it needs.
 //!
 //! ```no_run
 //! use disc_hal::hal::{Address, Rig};
@@ -89,6 +89,7 @@
 mod blank;
 mod capture;
 mod curves;
+mod defect_map;
 mod error;
 mod fit;
 mod focus;
@@ -103,8 +104,10 @@ mod session;
 mod shots;
 mod summary;
 mod tracking;
+mod verify;
 mod write;
 
+pub use defect_map::{BAD_PIF, BlockClass, BlockHealth, ClassCounts, DefectMap, DefectRange, LostData, WEAK_PI};
 pub use error::{Light, RecordError, Stage, Written};
 pub use jobs::{Job, limits, record};
 pub use observer::{Observer, Silent};

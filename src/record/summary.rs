@@ -9,6 +9,7 @@
 
 use serde::Serialize;
 
+use super::defect_map::DefectMap;
 use crate::signal::{SignalQuality, Verdict};
 
 /// What an S-curve belongs to.
@@ -225,6 +226,8 @@ pub struct LayerRecording {
     pub read: ReadBack,
     /// Whether every byte came back.
     pub identical: bool,
+    /// What every block is worth.
+    pub map: DefectMap,
     /// Quality of the signal on a part of it.
     pub quality: SignalQuality,
     /// First sector of that part.

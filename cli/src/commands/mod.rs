@@ -12,8 +12,10 @@ mod read;
 mod record;
 mod supply;
 mod udev;
+mod verify;
 
 pub(crate) use supply::SupplyArgs;
+pub(crate) use verify::VerifyArgs;
 
 use disc_hal::hal::Rig;
 use disc_hal::record::Options;
@@ -35,6 +37,7 @@ pub(crate) fn run(cli: Cli) -> Result<Code, Failure> {
         Command::Record(args) => record::run(&args, voice),
         Command::Read(args) => read::run(&args, voice),
         Command::Measure(args) => measure::run(&args, voice),
+        Command::Verify(args) => verify::run(&args, voice),
         Command::Info(args) => info::run(&args, voice),
         Command::Benches(args) => benches::run(&args, voice),
         Command::Emulate(args) => emulate::run(&args, voice),

@@ -37,6 +37,9 @@ pub(super) fn figures(part: &Part<'_>) -> Result<Vec<Figure>, Failure> {
     figures.extend(super::eye::figure(part)?);
     figures.push(jitter(part)?);
     figures.push(errors(part)?);
+    if let Some(map) = part.map {
+        figures.extend(super::map::figure(map)?);
+    }
     Ok(figures)
 }
 

@@ -2,9 +2,12 @@
 
 mod charts;
 mod eye;
+mod health;
+mod map;
 mod page;
 mod svg;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use health::health;
 pub(crate) use page::html;
