@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{ArgGroup, Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
 use disc_hal::hal::{Microwatts, Millivolts};
+use disc_hal::record::Walk;
 use disc_hal_sim::defects::Defect;
 
 use crate::commands::{SupplyArgs, VerifyArgs};
@@ -114,6 +115,7 @@ Examples:
   disc-hal record data.bin --bench serial:/dev/ttyACM0     on a real bench
   disc-hal record data.bin --bench usb:                    on the only one on the USB
   disc-hal record data.bin --defects random:7              on a disc with spots and scratches
+  disc-hal record large.iso --walk 128                     corrects the power every 128 ECC blocks
 
 The exit code is 1 if the file is recorded and a limit is not kept; see
 `disc-hal --help` for the others.")]
@@ -145,6 +147,11 @@ pub(crate) struct Record {
     /// Prints everything that was found as one JSON document instead of the table.
     #[arg(long)]
     pub(crate) json: bool,
+    /// Pauses after so many ECC blocks, reads the last turn back, and corrects the power
+    /// (walking calibration); `auto` does so every 256 blocks in files of 1024 and more, `off`
+    /// never.
+    #[arg(long, value_name = "BLOCKS|auto|off", default_value = "auto", value_parser = parse_walk)]
+    pub(crate) walk: Walk,
     /// Pads to so many ECC blocks of 32 KiB at least; with fewer than 8 the PI sum
     /// over eight blocks has no value, and its limit is not kept.
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=100_000))]
@@ -354,6 +361,18 @@ pub(crate) enum UsbSpeed {
     High,
     /// 5 Gbit/s.
     Super,
+}
+
+/// How often a write pauses: a number of ECC blocks, `auto` or `off`.
+fn parse_walk(text: &str) -> Result<Walk, String> {
+    match text {
+        "auto" => Ok(Walk::Auto),
+        "off" => Ok(Walk::Off),
+        _ => match text.parse() {
+            Ok(blocks @ 1..=1_000_000) => Ok(Walk::Every(blocks)),
+            _ => Err("not a number of ECC blocks such as 64, and neither `auto` nor `off`".into()),
+        },
+    }
 }
 
 /// A time such as `500ms`, `90s`, `10m` or `2h`; without a unit, seconds.

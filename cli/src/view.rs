@@ -1,6 +1,8 @@
 //! What tables and reports show: a recording or a measurement, one way for both.
 
-use disc_hal::record::{Calibration, DefectMap, FocusSurvey, LayerRecording, ReadBack, Recording, TrackingLock};
+use disc_hal::record::{
+    Calibration, DefectMap, FocusSurvey, LayerRecording, ReadBack, Recording, TrackingLock, WalkPoint,
+};
 use disc_hal::signal::{SignalQuality, Verdict};
 use serde::Serialize;
 
@@ -50,6 +52,8 @@ pub(crate) struct Part<'a> {
     pub(crate) verdicts: &'a [Verdict],
     /// What every block is worth; none when it wasn't verified.
     pub(crate) map: Option<&'a DefectMap>,
+    /// The pauses of a walking calibration.
+    pub(crate) walk: &'a [WalkPoint],
 }
 
 impl Part<'_> {
@@ -90,6 +94,7 @@ impl<'a> From<&'a LayerRecording> for Part<'a> {
             measured_sectors: r.measured_sectors,
             verdicts: &r.verdicts,
             map: Some(&r.map),
+            walk: &r.walk,
         }
     }
 }
@@ -112,6 +117,7 @@ impl<'a> From<&'a Measured> for Part<'a> {
             measured_sectors: m.measured_sectors,
             verdicts: &m.verdicts,
             map: None,
+            walk: &[],
         }
     }
 }

@@ -75,6 +75,21 @@ fn a_disc_drawn_at_random_is_the_same_again_and_a_sound_one_passes() {
 }
 
 #[test]
+fn walking_is_asked_for_by_blocks_and_shown() {
+    let dir = folder();
+    let d = dir.path();
+    fs::write(d.join("file"), text(300_000)).unwrap();
+    let args = ["record", "file", "--layer", "0", "--disc", "w.dhd", "--walk", "4", "--json", "--report", "w.html"];
+    let out = run(d, &args);
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    let json: serde_json::Value = serde_json::from_slice(&out.stdout).unwrap();
+    assert_eq!(json["layers"][0]["walk"].as_array().unwrap().len(), 2);
+    assert!(fs::read_to_string(d.join("w.html")).unwrap().contains("Walking calibration"));
+    fails(d, &["record", "file", "--walk", "0"], 2, &["--walk", "off"]);
+    fails(d, &["record", "file", "--walk", "often"], 2, &["--walk", "off"]);
+}
+
+#[test]
 fn defects_that_make_no_sense_are_refused_before_a_disc_is_made() {
     let dir = folder();
     let d = dir.path();

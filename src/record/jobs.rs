@@ -101,7 +101,7 @@ impl Session<'_> {
         let power = Microwatts(calibration.optimum_uw);
         let strategy = self.medium.layers[job.layer].write.strategy.with_peak(power);
         let least = self.options.min_blocks.max(1);
-        let place = self.write_file(job.layer, job.address, job.data, least, &strategy)?;
+        let (place, walk) = self.write_walking(job.layer, job.address, job.data, least, &strategy, &calibration)?;
         let map = self.verify(&place, job.data, least)?;
         let read = map.read_back();
         let measured_sectors = place.sectors().min(self.options.measure_sectors.max(1));
@@ -129,6 +129,7 @@ impl Session<'_> {
             // A differing byte has ended in `verify`; what couldn't be read is in the map.
             identical: map.lost.is_empty(),
             map,
+            walk,
             quality,
             measured_first,
             measured_sectors,

@@ -105,6 +105,7 @@ mod shots;
 mod summary;
 mod tracking;
 mod verify;
+mod walk;
 mod write;
 
 pub use defect_map::{BAD_PIF, BlockClass, BlockHealth, ClassCounts, DefectMap, DefectRange, LostData, WEAK_PI};
@@ -118,4 +119,5 @@ pub use summary::{
     BlockErrors, Calibration, CalibrationPoint, CurveKind, Fit, FocusSurvey, LayerRecording, ReadBack, Recording,
     SCurve, TrackingLock,
 };
+pub use walk::{Walk, WalkPoint};
 pub use write::Extent;

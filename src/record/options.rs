@@ -1,5 +1,7 @@
 //! Settings of the algorithms.
 
+use super::walk::Walk;
+
 /// Settings of a [`Session`](super::Session); [`Options::default`] suits a
 /// dual-layer bench at 1x.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,6 +20,8 @@ pub struct Options {
     /// Most ECC blocks in one shot; a longer file is written in several shots
     /// that follow each other without a gap.
     pub shot_blocks: u32,
+    /// Whether and how often a long write pauses, reads back and corrects its power.
+    pub walk: Walk,
     /// Sectors whose signal is measured after a recording, at most.
     pub measure_sectors: u32,
     /// Files are padded to so many ECC blocks at least; below 8 the PI sum over
@@ -43,6 +47,7 @@ impl Default for Options {
             calibration_steps: 11,
             calibration_rms: 0.05,
             shot_blocks: 16,
+            walk: Walk::Auto,
             measure_sectors: 48,
             min_blocks: 8,
             seed: 0,

@@ -108,7 +108,7 @@ impl Session<'_> {
     }
 
     /// The nearest power that the source can give.
-    fn applicable(&self, power: f64) -> u32 {
+    pub(super) fn applicable(&self, power: f64) -> u32 {
         let spec = self.bench.lasers.spec();
         let Some(source) = spec.sources.get(usize::from(self.source.0)) else { return 0 };
         let (step, most) = (f64::from(source.step.0.max(1)), source.write_max.min(spec.total_max).0);

@@ -10,6 +10,7 @@
 use serde::Serialize;
 
 use super::defect_map::DefectMap;
+use super::walk::WalkPoint;
 use crate::signal::{SignalQuality, Verdict};
 
 /// What an S-curve belongs to.
@@ -228,6 +229,9 @@ pub struct LayerRecording {
     pub identical: bool,
     /// What every block is worth.
     pub map: DefectMap,
+    /// The pauses of a walking calibration; none in a short file.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub walk: Vec<WalkPoint>,
     /// Quality of the signal on a part of it.
     pub quality: SignalQuality,
     /// First sector of that part.

@@ -148,6 +148,7 @@ pub(super) fn run(args: &Record, voice: Voice) -> Result<Code, Failure> {
         .collect();
     let mut options = options(&bench);
     options.min_blocks = args.min_blocks;
+    options.walk = args.walk;
     options.without_lease = args.target.without_lease;
     options.settings.extend(args.defects.iter().map(|defects| ("defects".into(), defects.clone())));
     options.settings.push(("least ECC blocks".into(), args.min_blocks.to_string()));

@@ -33,6 +33,7 @@ pub(super) struct Figure {
 pub(super) fn figures(part: &Part<'_>) -> Result<Vec<Figure>, Failure> {
     let mut figures = vec![s_curve(part)?];
     figures.extend(power(part)?);
+    figures.extend(super::walk::figure(part)?);
     figures.push(histogram(part)?);
     figures.extend(super::eye::figure(part)?);
     figures.push(jitter(part)?);

@@ -8,6 +8,7 @@ mod page;
 mod svg;
 #[cfg(test)]
 mod tests;
+mod walk;
 
 pub(crate) use health::health;
 pub(crate) use page::html;

@@ -128,6 +128,7 @@ fn part(name: &str, layer: usize, blocks: u32, quality: &SignalQuality) -> Layer
         measured_sectors: 48,
         verdicts: judge(&DVD_R_DL, &values),
         map: DefectMap::default(),
+        walk: Vec::new(),
     }
 }
 
