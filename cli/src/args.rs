@@ -99,6 +99,10 @@ impl Target {
 /// padding off again. Without --layer the first file goes on layer 0 and the
 /// second on layer 1.
 ///
+/// Files of layer 0 are recorded before those of layer 1, whose light has to pass it; where
+/// a file of layer 1 goes under recorded tracks, its power is corrected by the light that
+/// gets through, and the summary says so.
+///
 /// A place can be recorded once: if any ECC block of it is recorded already,
 /// nothing is written. If a later file fails, those before it are reported.
 ///

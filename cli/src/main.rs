@@ -18,6 +18,7 @@ mod progress;
 mod report;
 mod selector;
 mod table;
+mod through;
 mod view;
 
 use std::process::ExitCode;

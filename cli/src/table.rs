@@ -3,6 +3,7 @@
 use core::fmt::Write as _;
 
 use crate::health::{counts, details};
+use crate::through::warnings;
 use crate::view::{COLUMNS, View, cells, verdict_cells, word};
 
 /// Rows with columns of equal width; numbers to the right.
@@ -50,6 +51,12 @@ pub(crate) fn results(view: &View<'_>) -> String {
             })
             .collect();
         out.push_str(&render(&rows));
+        if let Some(above) = part.above {
+            let _ = write!(out, "\nWritten under: {}\n", above.why);
+            for warning in warnings(above) {
+                let _ = writeln!(out, "warning: {warning}");
+            }
+        }
         if let Some(map) = part.map.filter(|m| !m.ranges.is_empty()) {
             let _ = write!(out, "\nDefect map of {}: {}\n{}", plain(&part.title()), counts(map), details(map));
         }

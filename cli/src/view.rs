@@ -1,7 +1,7 @@
 //! What tables and reports show: a recording or a measurement, one way for both.
 
 use disc_hal::record::{
-    Calibration, DefectMap, FocusSurvey, LayerRecording, ReadBack, Recording, TrackingLock, WalkPoint,
+    Calibration, DefectMap, FocusSurvey, LayerRecording, ReadBack, Recording, StateAbove, TrackingLock, WalkPoint,
 };
 use disc_hal::signal::{SignalQuality, Verdict};
 use serde::Serialize;
@@ -54,6 +54,8 @@ pub(crate) struct Part<'a> {
     pub(crate) map: Option<&'a DefectMap>,
     /// The pauses of a walking calibration.
     pub(crate) walk: &'a [WalkPoint],
+    /// What the light passed on its way to the second layer.
+    pub(crate) above: Option<&'a StateAbove>,
 }
 
 impl Part<'_> {
@@ -95,6 +97,7 @@ impl<'a> From<&'a LayerRecording> for Part<'a> {
             verdicts: &r.verdicts,
             map: Some(&r.map),
             walk: &r.walk,
+            above: r.above.as_ref(),
         }
     }
 }
@@ -118,6 +121,7 @@ impl<'a> From<&'a Measured> for Part<'a> {
             verdicts: &m.verdicts,
             map: None,
             walk: &[],
+            above: None,
         }
     }
 }

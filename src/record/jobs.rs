@@ -7,6 +7,7 @@ use super::defect_map::{BlockClass, DefectMap};
 use super::error::{RecordError, Stage};
 use super::observer::Observer;
 use super::options::Options;
+use super::order::{Front, planned};
 use super::problem::Problem;
 use super::session::Session;
 use super::summary::{Calibration, LayerRecording, Recording};
@@ -32,6 +33,11 @@ pub struct Job<'a> {
 /// calibration (once for each layer), a look whether the place is blank,
 /// writing, reading back with a comparison of every byte, measuring, and the
 /// limits of the medium.
+///
+/// Files of the first layer are recorded before those of the second, and the results are in
+/// that order. Before the second layer it is looked up how far the first is recorded; where a
+/// file goes under recorded tracks its power is that of the calibration times what
+/// the light there lacks, as measured ([`LayerRecording::above`]).
 ///
 /// Files that don't meet a limit are recorded and say so in their
 /// [verdicts](LayerRecording::verdicts); everything else that goes wrong is an
@@ -70,8 +76,25 @@ impl Session<'_> {
         self.survey()?;
         self.spin_up()?;
         let mut calibrations: BTreeMap<usize, Calibration> = BTreeMap::new();
-        for job in jobs {
+        let order = planned(jobs);
+        if !order.iter().zip(jobs).all(|(a, b)| core::ptr::eq(*a, b)) {
+            let names: Vec<&str> = order.iter().map(|j| j.name).collect();
+            self.observer.note(&format!(
+                "recording in the order {}: light for layer 1 passes layer 0, which has to be final before",
+                names.join(", ")
+            ));
+        }
+        let mut front: Option<Front> = None;
+        for job in order {
             self.observer.note(&format!("{}: {} bytes on layer {}", job.name, job.data.len(), job.layer));
+            if job.layer > 0 && front.is_none() {
+                let mut seen = self.look_at_front()?;
+                // Whatever was recorded at an address of somebody's choice.
+                for file in layers.iter().filter(|l| l.layer == 0) {
+                    seen.add(self.medium, file.first, file.first + file.sectors - 1);
+                }
+                front = Some(seen);
+            }
             let calibration = match calibrations.get(&job.layer) {
                 Some(calibration) => calibration.clone(),
                 None => {
@@ -81,7 +104,8 @@ impl Session<'_> {
                     calibration
                 }
             };
-            layers.push(self.record_job(job, calibration)?);
+            let recorded = self.record_job(job, calibration, front.as_ref())?;
+            layers.push(recorded);
         }
         Ok(())
     }
@@ -97,11 +121,18 @@ impl Session<'_> {
     }
 
     /// Writes, reads back, compares and judges one file.
-    fn record_job(&mut self, job: &Job<'_>, calibration: Calibration) -> Result<LayerRecording, RecordError> {
-        let power = Microwatts(calibration.optimum_uw);
-        let strategy = self.medium.layers[job.layer].write.strategy.with_peak(power);
+    fn record_job(
+        &mut self,
+        job: &Job<'_>,
+        calibration: Calibration,
+        front: Option<&Front>,
+    ) -> Result<LayerRecording, RecordError> {
         let least = self.options.min_blocks.max(1);
-        let (place, walk) = self.write_walking(job.layer, job.address, job.data, least, &strategy, &calibration)?;
+        let place = self.find_place(job.layer, job.address, job.data, least)?;
+        let above = front.filter(|_| job.layer > 0).map(|f| self.look_through(f, &place, &calibration)).transpose()?;
+        let power = Microwatts(above.as_ref().map_or(calibration.optimum_uw, |a| a.power_uw));
+        let strategy = self.medium.layers[job.layer].write.strategy.with_peak(power);
+        let walk = self.write_at(&place, job.data, least, &strategy, &calibration)?;
         let map = self.verify(&place, job.data, least)?;
         let read = map.read_back();
         let measured_sectors = place.sectors().min(self.options.measure_sectors.max(1));
@@ -130,6 +161,7 @@ impl Session<'_> {
             identical: map.lost.is_empty(),
             map,
             walk,
+            above,
             quality,
             measured_first,
             measured_sectors,

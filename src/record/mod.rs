@@ -38,6 +38,9 @@
 //! panic, lasers are switched off, the acquisition ends, servos are released and
 //! the disc is stopped. An [`Observer`] sees progress and can cancel at any time.
 //!
+//! Files of the first layer are recorded before those of the second, whose light has to pass
+//! it; the power for the second follows what gets through.
+//!
 //! A file takes a run-in block of 16 sectors before its data, in which clock
 //! recovery locks, and a short run-out in the block after. The first file of a
 //! layer has its data at the very start of the data area and its run-in before it.
@@ -97,6 +100,7 @@ mod guard;
 mod jobs;
 mod observer;
 mod options;
+mod order;
 mod power;
 mod problem;
 mod read;
@@ -113,6 +117,7 @@ pub use error::{Light, RecordError, Stage, Written};
 pub use jobs::{Job, limits, record};
 pub use observer::{Observer, Silent};
 pub use options::Options;
+pub use order::{Above, PartAbove, StateAbove};
 pub use problem::{CalibrationFault, Problem};
 pub use session::Session;
 pub use summary::{

@@ -134,13 +134,26 @@ impl Session<'_> {
         calibration: &Calibration,
     ) -> Result<(Extent, Vec<WalkPoint>), RecordError> {
         let place = self.find_place(layer, address, data, min_blocks)?;
+        let points = self.write_at(&place, data, min_blocks, strategy, calibration)?;
+        Ok((place, points))
+    }
+
+    /// The same at a place that has been found.
+    pub(super) fn write_at(
+        &mut self,
+        place: &Extent,
+        data: &[u8],
+        min_blocks: u32,
+        strategy: &WriteStrategy,
+        calibration: &Calibration,
+    ) -> Result<Vec<WalkPoint>, RecordError> {
         let walker = self.options.walk.blocks(place.blocks).map(|blocks| Walker::new(blocks, calibration));
         if matches!(walker, Some(None)) {
             self.observer.note("no walking calibration: the power calibration has no slope of beta");
         }
         let mut walker = walker.flatten();
-        self.write_parts(&place, data, min_blocks, strategy, walker.as_mut())?;
-        Ok((place, walker.map(|w| w.points).unwrap_or_default()))
+        self.write_parts(place, data, min_blocks, strategy, walker.as_mut())?;
+        Ok(walker.map(|w| w.points).unwrap_or_default())
     }
 
     /// Looks at what was written up to before `end` with a power, and gives the next power.

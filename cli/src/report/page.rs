@@ -5,6 +5,7 @@ use core::fmt::Write as _;
 use super::charts::{Figure, Mark, figures};
 use super::health::ranges;
 use crate::exit::Failure;
+use crate::through::warnings;
 use crate::view::{COLUMNS, Part, View, cells, sector, verdict_cells, word};
 
 const STYLE: &str = include_str!("style.css");
@@ -169,6 +170,12 @@ fn story(part: &Part<'_>) -> String {
         part.tracking.method,
         part.tracking.polarity
     );
+    if let Some(above) = part.above {
+        let _ = write!(story, " Written under: {}.", above.why);
+        for warning in warnings(above) {
+            let _ = write!(story, " Warning: {warning}.");
+        }
+    }
     story
 }
 

@@ -129,6 +129,7 @@ fn part(name: &str, layer: usize, blocks: u32, quality: &SignalQuality) -> Layer
         verdicts: judge(&DVD_R_DL, &values),
         map: DefectMap::default(),
         walk: Vec::new(),
+        above: None,
     }
 }
 
