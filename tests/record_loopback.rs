@@ -5,7 +5,7 @@ mod support;
 use disc_hal::format::strip;
 use disc_hal::hal::Address;
 use disc_hal::media::Medium;
-use disc_hal::record::{CurveKind, Job, Options, Problem, Session, Silent, record};
+use disc_hal::record::{CurveKind, Job, Options, Problem, Session, Silent, Walk, record};
 use support::{Disc, Fake, Fault, SECTOR_BITS, ShotEnd};
 
 fn bytes(n: usize, seed: u32) -> Vec<u8> {
@@ -70,10 +70,29 @@ fn a_file_in_several_shots_has_no_seams() {
     let strategy = medium.layers[0].write.strategy;
     let mut session = Session::open(fake.bench(), &medium, options, &mut silent).unwrap();
     let place = session.write_file(0, None, &data, 1, &strategy).unwrap();
-    let read = session.verify(&place, &data, 1).unwrap();
+    let read = session.verify(&place, &data, 1).unwrap().read_back();
     assert_eq!((read.pi_errors, read.blocks.len()), (0, 7));
     session.close().unwrap();
     assert_eq!(fake.log().iter().filter(|c| **c == "fire").count(), 4);
+}
+
+#[test]
+fn a_file_with_pauses_has_no_seams_either() {
+    let mut silent = Silent;
+    let medium = Medium::load("dual-layer").unwrap();
+    let mut fake = Fake::new(&medium);
+    let data = bytes(11 * 32_768 - 32, 3);
+    let mut options = Options::default();
+    (options.walk, options.shot_blocks) = (Walk::Every(4), 3);
+    let recording = record(fake.bench(), &medium, &[job("a", &data, 0)], options, &mut silent).unwrap();
+    let file = &recording.layers[0];
+    assert!(file.identical && file.read.pi_errors == 0 && file.map.passed());
+    let pauses: Vec<_> = file.walk.iter().map(|p| p.first + p.sectors + 1).collect();
+    assert_eq!(pauses, [0x3_0000 + 4 * 16, 0x3_0000 + 8 * 16]);
+    for point in &file.walk {
+        let change = f64::from(point.next_uw) / f64::from(file.power_uw) - 1.0;
+        assert!(change.abs() < 0.02 && point.note.is_empty(), "{point:?}");
+    }
 }
 
 #[test]
@@ -111,7 +130,7 @@ fn a_bench_without_a_queue_writes_the_same() {
     options.shot_blocks = 2;
     let mut session = Session::open(fake.bench(), &medium, options, &mut silent).unwrap();
     let place = session.write_file(0, None, &data, 1, &medium.layers[0].write.strategy).unwrap();
-    assert_eq!(session.verify(&place, &data, 1).unwrap().pi_errors, 0);
+    assert_eq!(session.verify(&place, &data, 1).unwrap().read_back().pi_errors, 0);
 }
 
 #[test]

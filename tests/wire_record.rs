@@ -4,7 +4,7 @@ use std::fs;
 
 use disc_hal::hal::Rig;
 use disc_hal::media::Medium;
-use disc_hal::record::{Job, Options, Silent, record};
+use disc_hal::record::{Job, Options, Silent, Walk, record};
 use disc_hal::safety::Config;
 use disc_hal::wire::{DeviceConfig, Loopback, OpenOptions, Remote};
 use disc_hal_sim::SimRig;
@@ -29,8 +29,11 @@ fn a_recording_through_the_wire_is_the_same_to_the_last_byte() {
         } else {
             Box::new(rig)
         };
-        let result = record(rig.bench(), &medium, &jobs, Options::default(), &mut Silent).unwrap();
-        assert!(result.layers.iter().all(|l| l.passed()));
+        // With a pause of the walking calibration in each file.
+        let mut options = Options::default();
+        options.walk = Walk::Every(4);
+        let result = record(rig.bench(), &medium, &jobs, options, &mut Silent).unwrap();
+        assert!(result.layers.iter().all(|l| l.passed() && l.walk.len() == 1));
         rig.close().unwrap();
         drop(rig);
         (format!("{result:?}"), fs::read(&path).unwrap())

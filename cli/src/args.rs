@@ -6,9 +6,10 @@ use std::path::PathBuf;
 use clap::{ArgGroup, Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
 use disc_hal::hal::{Microwatts, Millivolts};
+use disc_hal::record::Walk;
 use disc_hal_sim::defects::Defect;
 
-use crate::commands::{OpticsArgs, OptimiseArgs, SupplyArgs, Tuning};
+use crate::commands::{OpticsArgs, OptimiseArgs, SupplyArgs, Tuning, VerifyArgs};
 use crate::exit;
 use crate::selector::{Link, Selector};
 
@@ -41,6 +42,7 @@ pub(crate) enum Command {
     Read(Read),
     Measure(Measure),
     Optimise(OptimiseArgs),
+    Verify(VerifyArgs),
     Info(Info),
     Benches(Benches),
     Conformance(Conformance),
@@ -99,6 +101,10 @@ impl Target {
 /// padding off again. Without --layer the first file goes on layer 0 and the
 /// second on layer 1.
 ///
+/// Files of layer 0 are recorded before those of layer 1, whose light has to pass it; where
+/// a file of layer 1 goes under recorded tracks, its power is corrected by the light that
+/// gets through, and the summary says so.
+///
 /// A place can be recorded once: if any ECC block of it is recorded already,
 /// nothing is written. If a later file fails, those before it are reported.
 ///
@@ -115,6 +121,8 @@ Examples:
   disc-hal record data.bin --optimise --report report.html
   disc-hal record data.bin --bench serial:/dev/ttyACM0     on a real bench
   disc-hal record data.bin --bench usb:                    on the only one on the USB
+  disc-hal record data.bin --defects random:7              on a disc with spots and scratches
+  disc-hal record large.iso --walk 128                     corrects the power every 128 ECC blocks
 
 The exit code is 1 if the file is recorded and a limit is not kept; see
 `disc-hal --help` for the others.")]
@@ -135,12 +143,22 @@ pub(crate) struct Record {
     /// the same disc, numbers and report.
     #[arg(long, value_name = "N")]
     pub(crate) seed: Option<u64>,
+    /// What is wrong with a new simulated disc: a TOML file with its spots, scratches and
+    /// uneven dye (`[[defect]]`, `[[dye]]`), or random:SEED for spots and scratches that
+    /// the standard still allows.
+    #[arg(long, value_name = "FILE|random:SEED")]
+    pub(crate) defects: Option<String>,
     /// Writes a report with plots, one HTML file.
     #[arg(long, value_name = "FILE")]
     pub(crate) report: Option<PathBuf>,
     /// Prints everything that was found as one JSON document instead of the table.
     #[arg(long)]
     pub(crate) json: bool,
+    /// Pauses after so many ECC blocks, reads the last turn back, and corrects the power
+    /// (walking calibration); `auto` does so every 256 blocks in files of 1024 and more, `off`
+    /// never.
+    #[arg(long, value_name = "BLOCKS|auto|off", default_value = "auto", value_parser = parse_walk)]
+    pub(crate) walk: Walk,
     /// Pads to so many ECC blocks of 32 KiB at least; with fewer than 8 the PI sum
     /// over eight blocks has no value, and its limit is not kept.
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=100_000))]
@@ -352,6 +370,18 @@ pub(crate) enum UsbSpeed {
     High,
     /// 5 Gbit/s.
     Super,
+}
+
+/// How often a write pauses: a number of ECC blocks, `auto` or `off`.
+fn parse_walk(text: &str) -> Result<Walk, String> {
+    match text {
+        "auto" => Ok(Walk::Auto),
+        "off" => Ok(Walk::Off),
+        _ => match text.parse() {
+            Ok(blocks @ 1..=1_000_000) => Ok(Walk::Every(blocks)),
+            _ => Err("not a number of ECC blocks such as 64, and neither `auto` nor `off`".into()),
+        },
+    }
 }
 
 /// A time such as `500ms`, `90s`, `10m` or `2h`; without a unit, seconds.

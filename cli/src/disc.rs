@@ -6,7 +6,7 @@ use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 
 use disc_hal::media::Medium;
-use disc_hal_sim::{DiscFileError, SimError, SimRig, Written};
+use disc_hal_sim::{Condition, DiscFileError, SimError, SimRig, Written};
 
 use crate::args::Target;
 use crate::exit::{Code, Failure};
@@ -162,13 +162,25 @@ impl Claim {
         }
     }
 
+    /// What is wrong with a new disc; one that is there has what it has.
+    pub(crate) fn condition(&self, asked: Option<&str>, medium: &Medium) -> Result<Condition, Failure> {
+        match asked {
+            None => Ok(Condition::default()),
+            Some(_) if !self.is_new => {
+                let what = format!("--defects is for new discs, and {} is there already", self.path.display());
+                Err(Failure::new(Code::Usage, what).next("leave --defects out, or name a new disc file"))
+            }
+            Some(name) => Ok(Condition::load(name, medium)?),
+        }
+    }
+
     /// Puts the disc into a simulated bench; one that isn't there yet is made.
-    pub(crate) fn insert(&mut self, medium: &Medium, seed: u64) -> Result<SimRig, Failure> {
+    pub(crate) fn insert(&mut self, medium: &Medium, seed: u64, condition: &Condition) -> Result<SimRig, Failure> {
         if let Some(rig) = self.there.take() {
             return Ok(rig);
         }
         loop {
-            match SimRig::create(&self.path, medium.clone(), seed) {
+            match SimRig::create_with(&self.path, medium.clone(), seed, condition.clone()) {
                 // Somebody else took the name meanwhile: the next one.
                 Err(SimError::File(DiscFileError::Exists { .. })) if !self.named => self.path = fresh_path(),
                 Err(e) => return Err(e.into()),

@@ -8,7 +8,7 @@ use disc_hal::hal::{AbortCause, ErrorKind, Outcome};
 use disc_hal::media::MediumError;
 use disc_hal::record::{CalibrationFault, Light, Problem, RecordError};
 use disc_hal::wire;
-use disc_hal_sim::{DiscFileError, SimError};
+use disc_hal_sim::{ConditionError, DiscFileError, SimError};
 
 /// How the command ends, for scripts. These numbers don't change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -147,6 +147,14 @@ impl From<MediumError> for Failure {
     }
 }
 
+impl From<ConditionError> for Failure {
+    fn from(error: ConditionError) -> Self {
+        // The next step is in their texts.
+        let code = if matches!(error, ConditionError::Seed(_)) { Code::Usage } else { Code::Data };
+        Self::new(code, error.to_string()).because(error)
+    }
+}
+
 impl From<SimError> for Failure {
     fn from(error: SimError) -> Self {
         let code = match &error {
@@ -160,7 +168,7 @@ impl From<SimError> for Failure {
         let failure = Self::new(code, error.to_string());
         let failure = match &error {
             SimError::File(DiscFileError::Io { .. }) => failure.next("check the path and its permissions"),
-            SimError::File(_) => failure,
+            SimError::File(_) | SimError::Condition(_) => failure,
             _ => failure.next("correct the medium file, or take a preset (`disc-hal media`)"),
         };
         failure.because(error)

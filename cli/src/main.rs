@@ -9,6 +9,7 @@ mod bench;
 mod commands;
 mod disc;
 mod exit;
+mod health;
 mod input;
 mod interrupt;
 mod output;
@@ -17,6 +18,7 @@ mod progress;
 mod report;
 mod selector;
 mod table;
+mod through;
 mod view;
 
 use std::process::ExitCode;

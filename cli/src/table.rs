@@ -2,6 +2,8 @@
 
 use core::fmt::Write as _;
 
+use crate::health::{counts, details};
+use crate::through::warnings;
 use crate::view::{COLUMNS, View, cells, verdict_cells, word};
 
 /// Rows with columns of equal width; numbers to the right.
@@ -49,6 +51,15 @@ pub(crate) fn results(view: &View<'_>) -> String {
             })
             .collect();
         out.push_str(&render(&rows));
+        if let Some(above) = part.above {
+            let _ = write!(out, "\nWritten under: {}\n", above.why);
+            for warning in warnings(above) {
+                let _ = writeln!(out, "warning: {warning}");
+            }
+        }
+        if let Some(map) = part.map.filter(|m| !m.ranges.is_empty()) {
+            let _ = write!(out, "\nDefect map of {}: {}\n{}", plain(&part.title()), counts(map), details(map));
+        }
     }
     let _ = write!(out, "\nverdict: {}\n", word(view.passed()));
     out

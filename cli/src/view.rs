@@ -1,6 +1,9 @@
 //! What tables and reports show: a recording or a measurement, one way for both.
 
-use disc_hal::record::{Calibration, FocusSurvey, LayerRecording, ReadBack, Recording, StrategyResult, TrackingLock};
+use disc_hal::record::{
+    Calibration, DefectMap, FocusSurvey, LayerRecording, ReadBack, Recording, StateAbove, StrategyResult, TrackingLock,
+    WalkPoint,
+};
 use disc_hal::signal::{SignalQuality, Verdict};
 use serde::Serialize;
 
@@ -49,6 +52,12 @@ pub(crate) struct Part<'a> {
     pub(crate) measured_first: u32,
     pub(crate) measured_sectors: u32,
     pub(crate) verdicts: &'a [Verdict],
+    /// What every block is worth; none when it wasn't verified.
+    pub(crate) map: Option<&'a DefectMap>,
+    /// The pauses of a walking calibration.
+    pub(crate) walk: &'a [WalkPoint],
+    /// What the light passed on its way to the second layer.
+    pub(crate) above: Option<&'a StateAbove>,
 }
 
 impl Part<'_> {
@@ -89,6 +98,9 @@ impl<'a> From<&'a LayerRecording> for Part<'a> {
             measured_first: r.measured_first,
             measured_sectors: r.measured_sectors,
             verdicts: &r.verdicts,
+            map: Some(&r.map),
+            walk: &r.walk,
+            above: r.above.as_ref(),
         }
     }
 }
@@ -111,6 +123,9 @@ impl<'a> From<&'a Measured> for Part<'a> {
             measured_first: m.measured_first,
             measured_sectors: m.measured_sectors,
             verdicts: &m.verdicts,
+            map: None,
+            walk: &[],
+            above: None,
         }
     }
 }

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// Target of a calibration by gamma: gamma(P) = (P/m) dm/dP, m the modulation I14/I14H.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct GammaTarget {
     /// Gamma that is looked for.
@@ -15,6 +16,7 @@ pub struct GammaTarget {
 /// Target of a calibration by kappa: m P against P is a straight line,
 /// m P = m_max (P - P_thr).
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct KappaTarget {
     /// Target power over the threshold P_thr.

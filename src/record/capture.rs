@@ -5,7 +5,7 @@ use super::error::{RecordError, Stage};
 use super::observer::Observer;
 use super::problem::Problem;
 use super::session::{SECTOR_BITS, Session};
-use crate::hal::{Acquisition, Address, ChannelKind, Channels, Hertz, Trigger};
+use crate::hal::{Acquisition, Address, ChannelKind, Channels, Hertz, TrackingFlags, Trigger};
 use crate::signal::{Calibration, ChainConfig, QualityConfig, SignalQuality, analyse};
 
 /// Samples for each channel bit, where the detector can.
@@ -22,6 +22,10 @@ pub(super) const RECORDED_SWING: f64 = 0.2;
 /// Samples averaged before the swing is taken: two channel bits, which leave
 /// long runs as they are and take most of the noise.
 const AVERAGE: usize = 8;
+
+/// Changes from mark to space and back below which a swing is the shadow of a spot or of
+/// several: a recording has some hundred in a probe.
+const LEAST_CROSSINGS: usize = 16;
 
 /// How RF is captured.
 #[derive(Debug, Clone, Copy)]
@@ -55,15 +59,18 @@ impl Rf {
         config
     }
 
-    /// How far the samples swing, over their level above dark. Recorded is from
-    /// [`RECORDED_SWING`] on.
+    /// How far the samples swing, over their level above dark; 0 where that is for a spot on
+    /// the disc. Recorded is from [`RECORDED_SWING`] on.
     pub(super) fn swing(&self, samples: &[i16]) -> f64 {
         let means: Vec<f64> = samples
             .chunks_exact(AVERAGE)
             .map(|c| c.iter().map(|&v| f64::from(v)).sum::<f64>() / AVERAGE as f64 - f64::from(self.dark))
             .collect();
         let level = means.iter().sum::<f64>() / means.len().max(1) as f64;
-        if level > 0.0 { (quantile(&means, 0.98) - quantile(&means, 0.02)) / level } else { 0.0 }
+        let (low, high) = (quantile(&means, 0.02), quantile(&means, 0.98));
+        let above = |m: &f64| *m > 0.5 * (low + high);
+        let crossings = means.windows(2).filter(|w| above(&w[0]) != above(&w[1])).count();
+        if level > 0.0 && crossings >= LEAST_CROSSINGS { (high - low) / level } else { 0.0 }
     }
 }
 
@@ -107,6 +114,10 @@ impl Session<'_> {
             match self.pump(rf, first, samples, &mut delivered, sink) {
                 // The spot may have passed the address before the trigger was set.
                 Err(Problem::TimedOut { .. }) if delivered == 0 && left > 0 => left -= 1,
+                Err(problem @ Problem::TimedOut { .. }) if delivered == 0 => {
+                    self.bench.detector.stop()?;
+                    return Err(self.servo_lost(first)?.unwrap_or(problem));
+                }
                 result => {
                     let stopped = self.bench.detector.stop();
                     // What failed first is what is reported.
@@ -115,6 +126,17 @@ impl Session<'_> {
                 }
             }
         }
+    }
+
+    /// Which loop has opened by itself, if one has.
+    fn servo_lost(&mut self, at: Address) -> Result<Option<Problem>, Problem> {
+        let attempts = self.options.retries + 1;
+        let lost = |servo| Ok(Some(Problem::ServoLost { servo, at, attempts }));
+        if !self.focus_locked()? {
+            return lost("focus");
+        }
+        let flags = self.bench.tracking.status()?.flags;
+        if flags.contains(TrackingFlags::LOST) { lost("tracking") } else { Ok(None) }
     }
 
     fn pump(
@@ -194,4 +216,33 @@ impl Session<'_> {
 /// An error unless the swing is that of a recording.
 pub(super) fn recorded(swing: f64) -> Result<(), Problem> {
     if swing >= RECORDED_SWING { Ok(()) } else { Err(Problem::NotRecorded { swing, needed: RECORDED_SWING }) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dropout_is_no_recording() {
+        let rf = Rf {
+            channels: Channels::one(0),
+            rate: Hertz(104_625_000),
+            clock: Hertz(26_156_250),
+            dark: 64,
+            counts_per_reflectance: 0.0,
+            buffer: 0,
+        };
+        let samples = rf.samples(PROBE_BITS) as usize;
+        // A level of 1000 with some noise, dark for a fifth of it, twice; marks of 5T.
+        let noise = |i: usize| (i.wrapping_mul(2_654_435_761) >> 7 & 31) as i16 - 16;
+        let signal = |level: &dyn Fn(usize) -> i16| (0..samples).map(|i| 64 + level(i) + noise(i)).collect::<Vec<_>>();
+        let dark = |i: usize| [1, 4].contains(&(10 * i / samples / 2));
+        let blank = rf.swing(&signal(&|_| 1000));
+        let dropouts = rf.swing(&signal(&|i| if dark(i) { 0 } else { 1000 }));
+        let marks = |i: usize| if i / 20 % 2 == 0 { 1000 } else { 350 };
+        let recorded = rf.swing(&signal(&marks));
+        let damaged = rf.swing(&signal(&|i| if dark(i) { 0 } else { marks(i) }));
+        assert!(blank < 0.05 && dropouts == 0.0, "{blank} {dropouts}");
+        assert!(recorded > 0.8 && damaged > 0.8, "{recorded} {damaged}");
+    }
 }

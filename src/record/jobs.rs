@@ -2,15 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use super::blank::BLOCK;
+use super::defect_map::{BlockClass, DefectMap};
 use super::error::{RecordError, Stage};
 use super::observer::Observer;
 use super::optimised::StrategyResult;
 use super::options::Options;
+use super::order::{Front, planned};
 use super::problem::Problem;
 use super::session::Session;
-use super::summary::{Calibration, LayerRecording, ReadBack, Recording};
-use super::write::Extent;
-use crate::format::{BLOCK_BYTES, BlockReader, SECTOR_BYTES};
+use super::summary::{Calibration, LayerRecording, Recording};
 use crate::hal::{Address, Bench, Microwatts};
 use crate::media::{LimitSet, Medium};
 use crate::signal::{DVD_R_DL, DVD_R_SL, Limit, judge, measures};
@@ -33,6 +34,11 @@ pub struct Job<'a> {
 /// calibration (once for each layer), a look whether the place is blank,
 /// writing, reading back with a comparison of every byte, measuring, and the
 /// limits of the medium.
+///
+/// Files of the first layer are recorded before those of the second, and the results are in
+/// that order. Before the second layer it is looked up how far the first is recorded; where a
+/// file goes under recorded tracks its power is that of the calibration times what
+/// the light there lacks, as measured ([`LayerRecording::above`]).
 ///
 /// Files that don't meet a limit are recorded and say so in their
 /// [verdicts](LayerRecording::verdicts); everything else that goes wrong is an
@@ -72,8 +78,25 @@ impl Session<'_> {
         self.spin_up()?;
         let mut calibrations: BTreeMap<usize, Calibration> = BTreeMap::new();
         let mut optimised: BTreeMap<usize, StrategyResult> = BTreeMap::new();
-        for job in jobs {
+        let order = planned(jobs);
+        if !order.iter().zip(jobs).all(|(a, b)| core::ptr::eq(*a, b)) {
+            let names: Vec<&str> = order.iter().map(|j| j.name).collect();
+            self.observer.note(&format!(
+                "recording in the order {}: light for layer 1 passes layer 0, which has to be final before",
+                names.join(", ")
+            ));
+        }
+        let mut front: Option<Front> = None;
+        for job in order {
             self.observer.note(&format!("{}: {} bytes on layer {}", job.name, job.data.len(), job.layer));
+            if job.layer > 0 && front.is_none() {
+                let mut seen = self.look_at_front()?;
+                // Whatever was recorded at an address of somebody's choice.
+                for file in layers.iter().filter(|l| l.layer == 0) {
+                    seen.add(self.medium, file.first, file.first + file.sectors - 1);
+                }
+                front = Some(seen);
+            }
             let calibration = match calibrations.get(&job.layer) {
                 Some(calibration) => calibration.clone(),
                 None => {
@@ -88,7 +111,7 @@ impl Session<'_> {
                     calibration
                 }
             };
-            let mut done = self.record_job(job, calibration)?;
+            let mut done = self.record_job(job, calibration, front.as_ref())?;
             done.optimisation = optimised.get(&job.layer).cloned();
             layers.push(done);
         }
@@ -106,16 +129,22 @@ impl Session<'_> {
     }
 
     /// Writes, reads back, compares and judges one file.
-    fn record_job(&mut self, job: &Job<'_>, calibration: Calibration) -> Result<LayerRecording, RecordError> {
-        let power = Microwatts(calibration.optimum_uw);
-        let strategy = self.strategy(job.layer).map_err(|p| self.fail(Stage::Write, p))?.with_peak(power);
+    fn record_job(
+        &mut self,
+        job: &Job<'_>,
+        calibration: Calibration,
+        front: Option<&Front>,
+    ) -> Result<LayerRecording, RecordError> {
         let least = self.options.min_blocks.max(1);
-        let place = self.write_file(job.layer, job.address, job.data, least, &strategy)?;
-        let read = self.verify(&place, job.data, least)?;
+        let place = self.find_place(job.layer, job.address, job.data, least)?;
+        let above = front.filter(|_| job.layer > 0).map(|f| self.look_through(f, &place, &calibration)).transpose()?;
+        let power = Microwatts(above.as_ref().map_or(calibration.optimum_uw, |a| a.power_uw));
+        let strategy = self.strategy(job.layer).map_err(|p| self.fail(Stage::Write, p))?.with_peak(power);
+        let walk = self.write_at(&place, job.data, least, &strategy, &calibration)?;
+        let map = self.verify(&place, job.data, least)?;
+        let read = map.read_back();
         let measured_sectors = place.sectors().min(self.options.measure_sectors.max(1));
-        // From the middle: not the best, not the worst place of the file.
-        let skip = (place.sectors() - measured_sectors) / 2;
-        let measured_first = place.first.0 + skip;
+        let measured_first = place.first.0 + measured_from(&map, place.sectors(), measured_sectors);
         let quality = self.measure(Address(measured_first), measured_sectors)?;
         let mut values = measures(&quality);
         values.push(("pi_sum_8", read.pi_sum8_max.map(f64::from)));
@@ -137,39 +166,30 @@ impl Session<'_> {
             calibration,
             optimisation: None,
             read,
-            // Anything else has ended in `verify`, with the first differing byte.
-            identical: true,
+            // A differing byte has ended in `verify`; what couldn't be read is in the map.
+            identical: map.lost.is_empty(),
+            map,
+            walk,
+            above,
             quality,
             measured_first,
             measured_sectors,
             verdicts,
         })
     }
+}
 
-    /// Reads a file back and compares every byte, padding included.
-    ///
-    /// # Errors
-    /// [`Problem::Mismatch`] with the first differing byte, and those of
-    /// [`read`](Self::read).
-    pub fn verify(&mut self, place: &Extent, data: &[u8], min_blocks: u32) -> Result<ReadBack, RecordError> {
-        self.layer = Some(self.layer_of(place.first));
-        self.address = Some(place.first);
-        self.step(Stage::Verify, u64::from(place.blocks), |s| {
-            let mut expected = BlockReader::recording(data, u64::from(min_blocks));
-            let mut offset = 0u64;
-            s.do_read(place.first, Some(place.blocks), &mut |_, read| {
-                // Reading from a slice doesn't fail, and there are as many blocks.
-                let written = expected.next().and_then(Result::ok).unwrap_or_else(|| Box::new([0; BLOCK_BYTES]));
-                if let Some(i) = (0..BLOCK_BYTES).find(|&i| read[i] != written[i]) {
-                    let at = offset + i as u64;
-                    let psn = Address(place.first.0 + (at / SECTOR_BYTES as u64) as u32);
-                    return Err(Problem::Mismatch { offset: at, psn, read: read[i], written: written[i] });
-                }
-                offset += BLOCK_BYTES as u64;
-                Ok(())
-            })
-        })
-    }
+/// Where to measure so many of a file's sectors: from the middle, not the best, not the worst
+/// place of it; where that can't be read, as near to it as it can.
+fn measured_from(map: &DefectMap, sectors: u32, measured: u32) -> u32 {
+    let middle = sectors.saturating_sub(measured) / 2;
+    let readable = |from: u32| {
+        let blocks = map.blocks.iter().skip((from / BLOCK) as usize).take(measured.div_ceil(BLOCK) as usize + 1);
+        blocks.into_iter().all(|b| b.class != BlockClass::Unreadable)
+    };
+    let places = (0..=sectors.saturating_sub(measured)).step_by(BLOCK as usize);
+    let near = core::iter::once(middle).chain(places).filter(|&from| readable(from));
+    near.min_by_key(|from| from.abs_diff(middle)).unwrap_or(middle)
 }
 
 /// The limits that a medium names.

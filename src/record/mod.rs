@@ -16,9 +16,9 @@
 //! [`go_to_layer`](Session::go_to_layer), [`calibrate`](Session::calibrate),
 //! [`optimise_strategy`](Session::optimise_strategy),
 //! [`next_free`](Session::next_free), [`write_file`](Session::write_file),
-//! [`read`](Session::read), [`verify`](Session::verify) and
-//! [`measure`](Session::measure), in any order: a step closes the loops that it
-//! needs.
+//! [`read`](Session::read), [`verify`](Session::verify),
+//! [`inspect`](Session::inspect) and [`measure`](Session::measure), in any order: a step
+//! closes the loops that it needs.
 //!
 //! ```no_run
 //! use disc_hal::hal::{Address, Rig};
@@ -39,6 +39,9 @@
 //! light. When a session ends, by [`close`](Session::close), by an error or by a
 //! panic, lasers are switched off, the acquisition ends, servos are released and
 //! the disc is stopped. An [`Observer`] sees progress and can cancel at any time.
+//!
+//! Files of the first layer are recorded before those of the second, whose light has to pass
+//! it; the power for the second follows what gets through.
 //!
 //! A file takes a run-in block of 16 sectors before its data, in which clock
 //! recovery locks, and a short run-out in the block after. The first file of a
@@ -91,6 +94,7 @@
 mod blank;
 mod capture;
 mod curves;
+mod defect_map;
 mod edges;
 mod error;
 mod fit;
@@ -102,6 +106,7 @@ mod observer;
 mod optimise;
 mod optimised;
 mod options;
+mod order;
 mod pieces;
 mod power;
 mod problem;
@@ -110,18 +115,23 @@ mod session;
 mod shots;
 mod summary;
 mod tracking;
+mod verify;
+mod walk;
 mod write;
 
+pub use defect_map::{BAD_PIF, BlockClass, BlockHealth, ClassCounts, DefectMap, DefectRange, LostData, WEAK_PI};
 pub use error::{Light, RecordError, Stage, Written};
 pub use jobs::{Job, limits, record};
 pub use methods::CalibrationMethod;
 pub use observer::{Observer, Silent};
 pub use optimised::{Ended, OptimiseOptions, StrategyIteration, StrategyResult};
 pub use options::Options;
+pub use order::{Above, PartAbove, StateAbove};
 pub use problem::{CalibrationFault, Problem, StrategyFault};
 pub use session::Session;
 pub use summary::{
     BlockErrors, Calibration, CalibrationPoint, CurveKind, Fit, FocusSurvey, LayerRecording, ReadBack, Recording,
     SCurve, TrackingLock,
 };
+pub use walk::{Walk, WalkPoint};
 pub use write::Extent;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::methods::CalibrationMethod;
 use super::optimised::OptimiseOptions;
+use super::walk::Walk;
 use crate::hal::WriteStrategy;
 
 /// Settings of a [`Session`](super::Session); [`Options::default`] suits a
@@ -31,6 +32,8 @@ pub struct Options {
     /// Most ECC blocks in one shot; a longer file is written in several shots
     /// that follow each other without a gap.
     pub shot_blocks: u32,
+    /// Whether and how often a long write pauses, reads back and corrects its power.
+    pub walk: Walk,
     /// Sectors whose signal is measured after a recording, at most.
     pub measure_sectors: u32,
     /// Files are padded to so many ECC blocks at least; below 8 the PI sum over
@@ -59,6 +62,7 @@ impl Default for Options {
             calibration_steps: 11,
             calibration_rms: 0.05,
             shot_blocks: 16,
+            walk: Walk::Auto,
             measure_sectors: 48,
             min_blocks: 8,
             seed: 0,

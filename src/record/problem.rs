@@ -138,6 +138,19 @@ pub enum Problem {
         /// The budget.
         ms: u64,
     },
+    /// A loop opened by itself, again and again.
+    #[error(
+        "{servo} was lost on the way to {at} or there, {attempts} times: the disc may be damaged at this radius; look \
+         at its surface, or record elsewhere"
+    )]
+    ServoLost {
+        /// `focus` or `tracking`.
+        servo: &'static str,
+        /// Where to it was going.
+        at: Address,
+        /// Attempts made.
+        attempts: u32,
+    },
     /// No disc is clamped.
     #[error("there is no disc: insert one")]
     NoDisc,

@@ -11,12 +11,12 @@ use crate::hal::Address;
 use crate::signal::{ReadChain, Runs, SETTLE_EDGES};
 
 /// Sectors before the first wanted one in which clock recovery settles.
-const LEAD: u32 = 2;
+pub(super) const LEAD: u32 = 2;
 /// Channel bits after the last wanted sector: most of the run-out.
-const TAIL_BITS: u64 = 12 * 1488;
+pub(super) const TAIL_BITS: u64 = 12 * 1488;
 /// Sectors without a new block after which a pass ends: a block, the one being
 /// put together, and some.
-const PATIENCE: u32 = 3 * BLOCK;
+pub(super) const PATIENCE: u32 = 3 * BLOCK;
 
 /// Takes the user data of one ECC block: number of its first sector, 32 KiB.
 pub(super) type DataSink<'k> = dyn FnMut(Address, &[u8; BLOCK_BYTES]) -> Result<(), Problem> + 'k;
@@ -230,7 +230,7 @@ impl Taker {
 
 /// Sums over the timing errors of settled edges since the last block.
 #[derive(Debug, Default)]
-struct JitterSums {
+pub(super) struct JitterSums {
     settled: usize,
     count: f64,
     sum: f64,
@@ -238,7 +238,7 @@ struct JitterSums {
 }
 
 impl JitterSums {
-    fn add(&mut self, runs: &Runs) {
+    pub(super) fn add(&mut self, runs: &Runs) {
         for (&length, &error) in runs.lengths().iter().zip(runs.errors()) {
             self.settled = if length == 0 { 0 } else { self.settled + 1 };
             if self.settled > SETTLE_EDGES {
@@ -251,7 +251,7 @@ impl JitterSums {
     }
 
     /// Jitter in percent of T; starts anew.
-    fn take(&mut self) -> Option<f64> {
+    pub(super) fn take(&mut self) -> Option<f64> {
         let mean = self.sum / self.count;
         let variance = self.squares / self.count - mean * mean;
         let jitter = (self.count > 100.0).then(|| 100.0 * variance.max(0.0).sqrt());

@@ -9,8 +9,11 @@
 
 use serde::Serialize;
 
+use super::defect_map::DefectMap;
 use super::methods::CalibrationMethod;
 use super::optimised::StrategyResult;
+use super::order::StateAbove;
+use super::walk::WalkPoint;
 use crate::signal::{SignalQuality, Verdict};
 
 /// What an S-curve belongs to.
@@ -236,6 +239,14 @@ pub struct LayerRecording {
     pub read: ReadBack,
     /// Whether every byte came back.
     pub identical: bool,
+    /// What every block is worth.
+    pub map: DefectMap,
+    /// The pauses of a walking calibration; none in a short file.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub walk: Vec<WalkPoint>,
+    /// What the light passed on its way to the second layer; `None` on the first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub above: Option<StateAbove>,
     /// Quality of the signal on a part of it.
     pub quality: SignalQuality,
     /// First sector of that part.
@@ -264,7 +275,7 @@ pub struct Recording {
     pub bench: String,
     /// Settings that the caller wants to find again (a seed, say): name and value.
     pub settings: Vec<(String, String)>,
-    /// The files in order.
+    /// The files in the order in which they were recorded: first layer first.
     pub layers: Vec<LayerRecording>,
 }
 

@@ -7,6 +7,7 @@ use super::error::{RecordError, Stage, Written};
 use super::problem::Problem;
 use super::session::{SECTOR_BITS, Session};
 use super::shots::{RunStream, ShotRuns};
+use super::walk::Walker;
 use crate::format::{BLOCK_BYTES, BlockReader, Psn, SectorId, recorded_blocks};
 use crate::hal::{
     Address, ArmToken, ErrorKind, Hertz, Nanojoules, Outcome, Picoseconds, ShotClock, ShotId, ShotPlan, Trigger,
@@ -76,11 +77,36 @@ impl Session<'_> {
         min_blocks: u32,
         strategy: &WriteStrategy,
     ) -> Result<Extent, RecordError> {
+        let place = self.find_place(layer, address, data, min_blocks)?;
+        self.write_parts(&place, data, min_blocks, strategy, None)?;
+        Ok(place)
+    }
+
+    /// Where a file goes.
+    pub(super) fn find_place(
+        &mut self,
+        layer: usize,
+        address: Option<Address>,
+        data: &[u8],
+        min_blocks: u32,
+    ) -> Result<Extent, RecordError> {
         self.layer = Some(layer);
         self.address = address;
         self.written = None;
         let blocks = padded_blocks(data, min_blocks);
-        let place = self.step(Stage::FindFree, 0, |s| s.place_for(layer, address, blocks))?;
+        self.step(Stage::FindFree, 0, |s| s.place_for(layer, address, blocks))
+    }
+
+    /// Writes a file to its place, with the pauses of a walking calibration if there is one.
+    pub(super) fn write_parts(
+        &mut self,
+        place: &Extent,
+        data: &[u8],
+        min_blocks: u32,
+        strategy: &WriteStrategy,
+        mut walker: Option<&mut Walker>,
+    ) -> Result<(), RecordError> {
+        let layer = self.layer_of(place.first);
         let sectors = u64::from(place.sectors()) + u64::from(BLOCK);
         self.step(Stage::Write, sectors, |s| {
             let run_in = (sector_id(place.run_in(), layer), Box::new([0; BLOCK_BYTES]));
@@ -93,16 +119,33 @@ impl Session<'_> {
             let mut stream = RunStream::new(core::iter::once(run_in).chain(file));
             let most = s.blocks_per_shot(strategy)?;
             let total = BLOCK_BITS * (u64::from(place.blocks) + 1);
-            let mut border = 0;
-            s.shoot(place.run_in(), strategy, &mut || {
-                let end = border + BLOCK_BITS * u64::from(most);
-                // The run-out goes with the last blocks.
-                let shot = stream.shot(border, (end < total).then_some(end));
-                border = end;
-                shot
-            })
-        })?;
-        Ok(place)
+            let (mut border, mut strategy) = (0, *strategy);
+            loop {
+                let pause = match &walker {
+                    // The run-in comes with the first part.
+                    Some(w) => border.max(BLOCK_BITS) + u64::from(w.blocks) * BLOCK_BITS,
+                    None => total,
+                };
+                let upto = pause.min(total);
+                s.shoot_on(place.run_in(), border, &strategy, &mut || {
+                    if border >= upto {
+                        return None;
+                    }
+                    let end = (border + BLOCK_BITS * u64::from(most)).min(upto);
+                    // The run-out goes with the last blocks.
+                    let shot = stream.shot(border, (end < total).then_some(end));
+                    border = end;
+                    shot
+                })?;
+                match &mut walker {
+                    Some(walker) if border < total => {
+                        let end = place.run_in().0 + (border / SECTOR_BITS) as u32;
+                        strategy = strategy.with_peak(s.pause(walker, place, end, strategy.peak)?);
+                    }
+                    _ => return Ok(()),
+                }
+            }
+        })
     }
 
     /// Where a file of so many blocks goes, and that the place is blank.
@@ -174,9 +217,20 @@ impl Session<'_> {
         strategy: &WriteStrategy,
         next: &mut dyn FnMut() -> Option<ShotRuns>,
     ) -> Result<(), Problem> {
+        self.shoot_on(first, 0, strategy, next)
+    }
+
+    /// The same, `done` channel bits from `first` on having been written before.
+    fn shoot_on(
+        &mut self,
+        first: Address,
+        mut done: u64,
+        strategy: &WriteStrategy,
+        next: &mut dyn FnMut() -> Option<ShotRuns>,
+    ) -> Result<(), Problem> {
         let layer = self.layer_of(first);
         self.address = Some(first);
-        self.written = Some(Written { first, whole: 0, damaged: false, doubtful_to: None });
+        self.note_done(first, done, false);
         self.ensure_on(layer)?;
         let spec = self.bench.lasers.spec();
         let clock = self.medium.channel_clock;
@@ -188,7 +242,6 @@ impl Session<'_> {
         }
         self.bench.lasers.load(self.source, strategy)?;
         let mut flying = VecDeque::new();
-        let mut done = 0;
         let result = self.fly(first, strategy, next, &mut flying, &mut done);
         if result.is_err() {
             self.take_stock(first, &mut flying, done);

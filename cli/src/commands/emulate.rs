@@ -31,7 +31,7 @@ mod serve {
     use disc_hal::hal::{Bench, Identity, LaserStatus, OffHandle, Rig};
     use disc_hal::safety::Config;
     use disc_hal_emulator::{Clock, Emulator, Event, Pty, PtyError};
-    use disc_hal_sim::SimRig;
+    use disc_hal_sim::{Condition, SimRig};
 
     use super::usb;
     use crate::args::{self, Emulate};
@@ -48,7 +48,10 @@ mod serve {
     pub(super) fn run(args: &Emulate, voice: Voice) -> Result<Code, Failure> {
         let mut claim = args.disc.as_deref().map(|path| Claim::new(Some(path))).transpose()?;
         let rig = match &mut claim {
-            Some(claim) => claim.insert(&claim.medium(args.medium.as_deref())?, claim.seed(args.seed)?)?,
+            Some(claim) => {
+                let medium = claim.medium(args.medium.as_deref())?;
+                claim.insert(&medium, claim.seed(args.seed)?, &Condition::default())?
+            }
             None => SimRig::blank(disc::medium(args.medium.as_deref(), None)?, args.seed.unwrap_or(disc::SEED))?,
         };
         let interrupt = Interrupt::watch(Words::EMULATED);

@@ -14,10 +14,12 @@ mod read;
 mod record;
 mod supply;
 mod udev;
+mod verify;
 
 pub(crate) use optics::OpticsArgs;
 pub(crate) use optimise::{OptimiseArgs, Tuning};
 pub(crate) use supply::SupplyArgs;
+pub(crate) use verify::VerifyArgs;
 
 use disc_hal::hal::Rig;
 use disc_hal::record::Options;
@@ -40,6 +42,7 @@ pub(crate) fn run(cli: Cli) -> Result<Code, Failure> {
         Command::Read(args) => read::run(&args, voice),
         Command::Measure(args) => measure::run(&args, voice),
         Command::Optimise(args) => optimise::run(&args, voice),
+        Command::Verify(args) => verify::run(&args, voice),
         Command::Info(args) => info::run(&args, voice),
         Command::Benches(args) => benches::run(&args, voice),
         Command::Emulate(args) => emulate::run(&args, voice),

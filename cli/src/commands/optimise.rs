@@ -153,7 +153,10 @@ pub(super) fn run(args: &OptimiseArgs, voice: Voice) -> Result<Code, Failure> {
     kept.extend(args.target.link().and_then(|link| link.file()));
     let out = args.output.as_deref().map(|path| OutFile::create(path, &kept)).transpose()?;
     let mut bench: Opened = match (&mut claim, args.target.link()) {
-        (Some(claim), _) => claim.insert(&medium, claim.seed(args.seed)?)?.into(),
+        (Some(claim), _) => {
+            let condition = claim.condition(None, &medium)?;
+            claim.insert(&medium, claim.seed(args.seed)?, &condition)?.into()
+        }
         (None, Some(link)) => Opened::connect(link)?,
         (None, None) => return Err(Failure::new(Code::Usage, "there is neither a disc nor a bench")),
     };

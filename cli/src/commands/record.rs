@@ -71,6 +71,11 @@ impl<'a> Onto<'a> {
                 let what = format!("--seed is for new simulated discs, and {link} is a bench with a disc of its own");
                 Err(Failure::new(Code::Usage, what).next("leave --seed out"))
             }
+            Some(link) if args.defects.is_some() => {
+                let what =
+                    format!("--defects is for new simulated discs, and {link} is a bench with a disc of its own");
+                Err(Failure::new(Code::Usage, what).next("leave --defects out"))
+            }
             Some(link) => Ok(Self::Link(link)),
             None => Ok(Self::Disc(Claim::new(disc::named(&args.target)?)?.into())),
         }
@@ -103,7 +108,8 @@ impl<'a> Onto<'a> {
     fn open(&mut self, args: &Record, medium: &Medium, inputs: &[Input]) -> Result<Opened, Failure> {
         match self {
             Self::Disc(claim) => {
-                let rig = claim.insert(medium, claim.seed(args.seed)?)?;
+                let condition = claim.condition(args.defects.as_deref(), medium)?;
+                let rig = claim.insert(medium, claim.seed(args.seed)?, &condition)?;
                 if let Err(failure) = room(claim.path(), inputs, args) {
                     claim.undo();
                     return Err(failure);
@@ -145,8 +151,10 @@ pub(super) fn run(args: &Record, voice: Voice) -> Result<Code, Failure> {
         .collect();
     let mut options = options(&bench);
     options.min_blocks = args.min_blocks;
+    options.walk = args.walk;
     options.without_lease = args.target.without_lease;
     args.tuning.apply(&mut options);
+    options.settings.extend(args.defects.iter().map(|defects| ("defects".into(), defects.clone())));
     options.settings.push(("least ECC blocks".into(), args.min_blocks.to_string()));
     let mut finished = None;
     let failure = with_bench(&mut bench, Purpose::Write, voice, |rig, watch| {

@@ -34,10 +34,14 @@ pub(super) fn figures(part: &Part<'_>) -> Result<Vec<Figure>, Failure> {
     let mut figures = vec![s_curve(part)?];
     figures.extend(part.optimisation.map(super::strategy::figure).transpose()?);
     figures.extend(power(part)?);
+    figures.extend(super::walk::figure(part)?);
     figures.push(histogram(part)?);
     figures.extend(super::eye::figure(part)?);
     figures.push(jitter(part)?);
     figures.push(errors(part)?);
+    if let Some(map) = part.map {
+        figures.extend(super::map::figure(map)?);
+    }
     Ok(figures)
 }
 

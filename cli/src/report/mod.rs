@@ -2,10 +2,14 @@
 
 mod charts;
 mod eye;
+mod health;
+mod map;
 mod page;
 mod strategy;
 mod svg;
 #[cfg(test)]
 mod tests;
+mod walk;
 
+pub(crate) use health::health;
 pub(crate) use page::html;

@@ -3,39 +3,49 @@
 use core::fmt::Write as _;
 
 use super::charts::{Figure, Mark, figures};
+use super::health::ranges;
 use crate::exit::Failure;
+use crate::through::warnings;
 use crate::view::{COLUMNS, Part, View, cells, sector, verdict_cells, word};
 
 const STYLE: &str = include_str!("style.css");
 
 /// The report on `view`, all in one file. `kind` says of what: `Recording`.
 pub(crate) fn html(kind: &str, view: &View<'_>) -> Result<String, Failure> {
-    let verdict = word(view.passed());
-    let mut page = format!(
-        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <title>{verdict} - {} of {}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n",
-        escape(kind),
-        escape(view.medium)
-    );
-    // Writing to a String doesn't fail, here and below.
-    let _ = writeln!(page, "<h1>{} on {}</h1>", escape(kind), escape(view.medium));
-    let _ = writeln!(page, "<p class=\"dim\">{}</p>", escape(view.bench));
+    let mut page = head(kind, word(view.passed()), view.medium, view.bench);
     banner(&mut page, view);
     overview(&mut page, view);
     for part in &view.parts {
         let _ = writeln!(page, "<h2>{}</h2>", escape(&capital(&part.title())));
         let _ = writeln!(page, "<p>{}</p>", escape(&story(part)));
         limits(&mut page, part);
+        if let Some(map) = part.map {
+            ranges(&mut page, map);
+        }
         page.push_str("<div class=\"plots\">\n");
         for figure in figures(part)? {
             plot(&mut page, &figure);
         }
         page.push_str("</div>\n");
     }
-    configuration(&mut page, view);
+    configuration(&mut page, view.bench, view.medium, view.settings);
     page.push_str("</body>\n</html>\n");
     Ok(page)
+}
+
+/// The start of a page.
+pub(super) fn head(kind: &str, verdict: &str, medium: &str, bench: &str) -> String {
+    let mut page = format!(
+        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <title>{verdict} - {} of {}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n",
+        escape(kind),
+        escape(medium)
+    );
+    // Writing to a String doesn't fail, here and below.
+    let _ = writeln!(page, "<h1>{} on {}</h1>", escape(kind), escape(medium));
+    let _ = writeln!(page, "<p class=\"dim\">{}</p>", escape(bench));
+    page
 }
 
 /// Text that is safe in an element and in an attribute.
@@ -75,7 +85,15 @@ fn banner(page: &mut String, view: &View<'_>) {
         for part in view.parts.iter().filter(|p| !p.passed()) {
             let title = escape(&part.title());
             if part.identical == Some(false) {
-                let _ = writeln!(page, "<li>{title}: what was read back differs from what was written</li>");
+                let bytes: u64 = part.map.iter().flat_map(|m| &m.lost).map(|l| l.bytes).sum();
+                let _ = match bytes {
+                    0 => writeln!(page, "<li>{title}: what was read back is not all that was written</li>"),
+                    _ => writeln!(
+                        page,
+                        "<li>{title}: {} of the file can't be read back</li>",
+                        plural(bytes as usize, "byte")
+                    ),
+                };
             }
             for verdict in part.verdicts.iter().filter(|v| !v.pass) {
                 let [name, value, limit, ..] = verdict_cells(verdict);
@@ -152,6 +170,12 @@ fn story(part: &Part<'_>) -> String {
         part.tracking.method,
         part.tracking.polarity
     );
+    if let Some(above) = part.above {
+        let _ = write!(story, " Written under: {}.", above.why);
+        for warning in warnings(above) {
+            let _ = write!(story, " Warning: {warning}.");
+        }
+    }
     story
 }
 
@@ -181,7 +205,7 @@ fn limits(page: &mut String, part: &Part<'_>) {
     }
 }
 
-fn plot(page: &mut String, figure: &Figure) {
+pub(super) fn plot(page: &mut String, figure: &Figure) {
     let _ = writeln!(page, "<figure><figcaption><b>{}</b></figcaption><ul class=\"key\">", escape(figure.title));
     for (colour, mark, text) in &figure.key {
         let class = match mark {
@@ -199,10 +223,10 @@ fn plot(page: &mut String, figure: &Figure) {
     let _ = writeln!(page, "</ul>{}<p>{}</p></figure>", figure.svg, escape(&figure.words));
 }
 
-fn configuration(page: &mut String, view: &View<'_>) {
+pub(super) fn configuration(page: &mut String, bench: &str, medium: &str, settings: &[(String, String)]) {
     page.push_str("<h2>Configuration</h2>\n<table class=\"stack\"><tbody>\n");
-    let fixed = [("bench", view.bench), ("medium", view.medium)];
-    let settings = view.settings.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    let fixed = [("bench", bench), ("medium", medium)];
+    let settings = settings.iter().map(|(name, value)| (name.as_str(), value.as_str()));
     for (name, value) in fixed.into_iter().chain(settings) {
         let _ = writeln!(page, "<tr><th>{}</th><td>{}</td></tr>", escape(name), escape(value));
     }

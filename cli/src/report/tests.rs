@@ -2,8 +2,8 @@
 
 use disc_hal::format::{BLOCK_SECTORS, BitFileOptions, encode_runs};
 use disc_hal::record::{
-    BlockErrors, Calibration, CalibrationMethod, CalibrationPoint, CurveKind, Fit, FocusSurvey, LayerRecording,
-    ReadBack, Recording, SCurve, TrackingLock,
+    BlockErrors, Calibration, CalibrationMethod, CalibrationPoint, CurveKind, DefectMap, Fit, FocusSurvey,
+    LayerRecording, ReadBack, Recording, SCurve, TrackingLock,
 };
 use disc_hal::signal::{DVD_R_DL, QualityConfig, SignalQuality, analyse, judge, measures};
 
@@ -138,6 +138,9 @@ fn part(name: &str, layer: usize, blocks: u32, quality: &SignalQuality) -> Layer
         measured_first: first + 40,
         measured_sectors: 48,
         verdicts: judge(&DVD_R_DL, &values),
+        map: DefectMap::default(),
+        walk: Vec::new(),
+        above: None,
     }
 }
 

@@ -13,6 +13,8 @@
 //!         per layer: 8 number of chunks, then per chunk
 //!           8 start (cells), 4 length (cells), 4 number of marks n,
 //!           n x (2 space before it, 2 length, in cells; 1 depth)
+//!     4+n condition (length, TOML); from version 2 on, which is only used for
+//!         a disc with something wrong: one without stays what it was
 //! -4  4   CRC-32 of everything before it
 //! ```
 
@@ -23,11 +25,14 @@ use std::path::{Path, PathBuf};
 use byteorder::{ByteOrder as _, LE, WriteBytesExt as _};
 use disc_hal::media::{Medium, MediumError};
 
+use crate::condition::{Condition, ConditionError};
 use crate::disc::{CHUNK_MARKS, Chunk, LayerState, Mark};
 use crate::world::Disc;
 
 const MAGIC: &[u8; 8] = b"DISCHAL\0";
-const VERSION: u32 = 1;
+/// Version of a disc without a fault, and of one with.
+const SOUND: u32 = 1;
+const VERSION: u32 = 2;
 const HEADER: usize = 24;
 
 /// Why a disc file can't be used.
@@ -95,6 +100,14 @@ pub enum DiscFileError {
         /// Why.
         source: Box<MediumError>,
     },
+    /// Its defects can't be understood.
+    #[error("the disc file {path} holds a description of defects that can't be used")]
+    Condition {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: Box<ConditionError>,
+    },
 }
 
 /// Stores a new disc, where nothing may be: also if somebody else tries the same
@@ -113,7 +126,8 @@ fn encode(disc: &Disc) -> Result<Vec<u8>, io::Error> {
     let marks: usize = disc.layers.iter().flat_map(LayerState::chunks).map(|c| c.marks.len() * 5 + 16).sum();
     let mut out = Vec::with_capacity(marks + 65_536);
     out.extend(MAGIC);
-    out.write_u32::<LE>(VERSION)?;
+    let sound = disc.condition.is_sound();
+    out.write_u32::<LE>(if sound { SOUND } else { VERSION })?;
     // Length and checksum of the header follow when they are known.
     out.extend([0; 12]);
     out.write_u64::<LE>(disc.seed)?;
@@ -126,6 +140,11 @@ fn encode(disc: &Disc) -> Result<Vec<u8>, io::Error> {
         for chunk in layer.chunks() {
             encode_chunk(chunk, &mut out)?;
         }
+    }
+    if !sound {
+        let condition = disc.condition.to_toml().map_err(io::Error::other)?;
+        out.write_u32::<LE>(u32::try_from(condition.len()).map_err(io::Error::other)?)?;
+        out.extend(condition.as_bytes());
     }
     let length = out.len() as u64 + 4;
     LE::write_u64(&mut out[12..20], length);
@@ -220,7 +239,7 @@ fn decode(bytes: &[u8], path: &Path) -> Result<Disc, DiscFileError> {
     let sound = crc32fast::hash(&bytes[..20]) == LE::read_u32(&bytes[20..24]);
     if !bytes.starts_with(MAGIC) {
         // One flipped bit in the mark is damage; anything else is another file.
-        return Err(if LE::read_u32(&bytes[8..12]) == VERSION {
+        return Err(if (SOUND..=VERSION).contains(&LE::read_u32(&bytes[8..12])) {
             damaged("the mark at its start")
         } else {
             DiscFileError::NotADisc { path: path.into() }
@@ -242,12 +261,12 @@ fn decode(bytes: &[u8], path: &Path) -> Result<Disc, DiscFileError> {
         return Err(damaged("the checksum of its contents"));
     }
     let mut reader = Reader(&body[HEADER..]);
-    let disc = contents(&mut reader, path)?;
+    let disc = contents(&mut reader, found, path)?;
     disc.filter(|_| reader.0.is_empty()).ok_or(damaged("its structure"))
 }
 
 /// What stands behind the header; `None` where it ends too early.
-fn contents(reader: &mut Reader<'_>, path: &Path) -> Result<Option<Disc>, DiscFileError> {
+fn contents(reader: &mut Reader<'_>, version: u32, path: &Path) -> Result<Option<Disc>, DiscFileError> {
     let (Some(seed), Some(shots), Some(length)) = (reader.u64(), reader.u64(), reader.u32()) else { return Ok(None) };
     let Some(text) = reader.take(length as usize).and_then(|t| core::str::from_utf8(t).ok()) else { return Ok(None) };
     let medium = Medium::parse(text, "of the disc file")
@@ -260,6 +279,12 @@ fn contents(reader: &mut Reader<'_>, path: &Path) -> Result<Option<Disc>, DiscFi
             let Some(chunk) = chunk(reader) else { return Ok(None) };
             layer.add(chunk);
         }
+    }
+    if version > SOUND {
+        let text = reader.u32().and_then(|length| reader.take(length as usize));
+        let Some(text) = text.and_then(|t| core::str::from_utf8(t).ok()) else { return Ok(None) };
+        disc.condition = Condition::parse(text, "of the disc file")
+            .map_err(|source| DiscFileError::Condition { path: path.into(), source: Box::new(source) })?;
     }
     Ok(Some(disc))
 }
@@ -307,6 +332,21 @@ mod tests {
     }
 
     #[test]
+    fn only_a_disc_with_a_fault_needs_the_newer_version() {
+        let mut disc = sample();
+        let sound = encode(&disc).unwrap();
+        assert_eq!(LE::read_u32(&sound[8..12]), SOUND);
+        disc.condition = Condition::random(&disc.medium, 5);
+        let bytes = encode(&disc).unwrap();
+        assert_eq!(LE::read_u32(&bytes[8..12]), VERSION);
+        let back = decode(&bytes, Path::new("x")).unwrap();
+        assert_eq!((back.condition, back.layers), (disc.condition, disc.layers));
+        for n in 0..bytes.len() {
+            assert!(decode(&bytes[..n], Path::new("x")).is_err(), "cut at {n}");
+        }
+    }
+
+    #[test]
     fn every_truncation_and_every_flipped_bit_is_an_error() {
         let bytes = encode(&sample()).unwrap();
         for n in 0..bytes.len() {
@@ -331,6 +371,6 @@ mod tests {
         let header = crc32fast::hash(&bytes[..20]);
         LE::write_u32(&mut bytes[20..24], header);
         let error = decode(&bytes, Path::new("disc.dhd")).unwrap_err().to_string();
-        assert!(error.contains("version 2") && error.contains("up to 1"), "{error}");
+        assert!(error.contains("version 3") && error.contains("up to 2"), "{error}");
     }
 }

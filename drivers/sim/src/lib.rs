@@ -41,10 +41,10 @@
 //! # Not there yet
 //!
 //! Crosstalk of neighbouring tracks, tilt, aberrations, diffraction beyond the
-//! transfer function, planted defects of the disc, speeds other than the
-//! medium's own.
+//! transfer function, speeds other than the medium's own.
 
 pub mod complex;
+mod condition;
 pub mod defects;
 mod disc;
 mod disc_file;
@@ -64,6 +64,7 @@ pub mod writing;
 /// measuring (ECMA-267: 0.60 +-0.01).
 pub const APERTURE: f64 = 0.60;
 
+pub use condition::{Condition, ConditionError, DefectKind, Depth, DiscDefect, DyePoint, DyeProfile};
 pub use disc_file::DiscFileError;
 pub use model::ModelError;
 pub use rig::{Fired, SimError, SimRig, Written};

@@ -24,6 +24,8 @@ pub(crate) enum Purpose {
     Mechanics = 4,
     /// The monitor diode.
     Monitor = 5,
+    /// Defects of a disc drawn at random.
+    Defects = 6,
 }
 
 /// The root of all streams of one disc and bench.
@@ -57,6 +59,11 @@ impl Stream {
     #[inline]
     pub(crate) fn normal(&mut self) -> f32 {
         deviates(&QUANTILES, &[self.0.next_u32()])[0]
+    }
+
+    /// The next number, evenly from 0 to 1.
+    pub(crate) fn uniform(&mut self) -> f64 {
+        f64::from(self.0.next_u32()) / f64::from(u32::MAX)
     }
 
     /// Fills `out` with the deviates from number `place` of the stream on.

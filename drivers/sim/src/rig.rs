@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use disc_hal::hal::{Bench, Identity, Name, OffHandle, Rig, ShotId};
 use disc_hal::media::Medium;
 
+use crate::condition::{Condition, ConditionError};
 use crate::defects::{Defect, DefectiveRig};
 use crate::disc_file::{self, DiscFileError};
 use crate::model::ModelError;
@@ -19,6 +20,9 @@ pub enum SimError {
     /// The disc file can't be used.
     #[error(transparent)]
     File(#[from] DiscFileError),
+    /// What is wrong with the disc makes no sense.
+    #[error(transparent)]
+    Condition(#[from] ConditionError),
     /// The medium can't be simulated.
     #[error("the medium `{medium}` can't be used: {source}")]
     Medium {
@@ -100,6 +104,27 @@ impl SimRig {
         Ok(rig)
     }
 
+    /// As [`blank`](Self::blank), with something wrong with the disc.
+    ///
+    /// # Errors
+    /// [`SimError::Medium`] and [`SimError::Condition`].
+    pub fn blank_with(medium: Medium, seed: u64, condition: Condition) -> Result<Self, SimError> {
+        let what = |what| ConditionError::Value { name: "of the disc".into(), what };
+        condition.check().map_err(what)?;
+        Self::with_disc(Disc { condition, ..Disc::blank(medium, seed) }, None)
+    }
+
+    /// As [`create`](Self::create), with something wrong with the disc, which stays in
+    /// its file.
+    ///
+    /// # Errors
+    /// As [`create`](Self::create), and [`SimError::Condition`].
+    pub fn create_with(path: &Path, medium: Medium, seed: u64, condition: Condition) -> Result<Self, SimError> {
+        let mut rig = Self::blank_with(medium, seed, condition)?;
+        rig.store_at(path)?;
+        Ok(rig)
+    }
+
     /// A tester with the disc of a disc file.
     ///
     /// # Errors
@@ -155,6 +180,11 @@ impl SimRig {
     /// The medium of the disc inside.
     pub fn medium(&self) -> Medium {
         self.world.lock().disc.medium.clone()
+    }
+
+    /// What is wrong with the disc inside.
+    pub fn condition(&self) -> Condition {
+        self.world.lock().disc.condition.clone()
     }
 
     /// The root of its noise.

@@ -6,6 +6,7 @@
 //! these notes when they are read.
 
 mod acquisition;
+mod condition;
 mod crossing;
 mod deviations;
 mod focus;
@@ -21,12 +22,14 @@ use disc_hal::hal::{AbortCause, Address, Error, ErrorKind, Microwatts, Part, Res
 use disc_hal::media::Medium;
 
 use crate::APERTURE;
+use crate::condition::Condition;
 use crate::disc::{CELLS, LayerState};
 use crate::model::{Model, ModelError, Writer};
 use crate::noise::{Noise, Purpose, Stream};
 use crate::readout::EdgeTable;
 use crate::rig::Fired;
 use acquisition::Capture;
+use condition::{Local, Terrain};
 use focus::Focus;
 use geometry::{Spiral, TrackPoint};
 use lasers::Lasers;
@@ -50,13 +53,15 @@ pub(crate) struct Disc {
     /// Shots that have written on it: the place in the noise of edges.
     pub(crate) shots: u64,
     pub(crate) layers: Vec<LayerState>,
+    /// What is wrong with it.
+    pub(crate) condition: Condition,
 }
 
 impl Disc {
-    /// A blank disc.
+    /// A blank disc without a fault.
     pub(crate) fn blank(medium: Medium, seed: u64) -> Self {
         let layers = medium.layers.iter().map(|_| LayerState::default()).collect();
-        Self { medium, seed, shots: 0, layers }
+        Self { medium, seed, shots: 0, layers, condition: Condition::default() }
     }
 }
 
@@ -146,6 +151,9 @@ pub(crate) struct World {
     pub(crate) broken: Broken,
     /// Relative transmission of the first layer, and where it was last looked up.
     shade: (f64, u64),
+    terrain: Terrain,
+    /// What is wrong with the disc under the spot.
+    local: Local,
 }
 
 /// A step in picoseconds.
@@ -154,6 +162,7 @@ const STEP_PS: u64 = 5_000_000;
 impl World {
     pub(crate) fn new(disc: Disc) -> core::result::Result<Self, ModelError> {
         let model = Model::new(&disc.medium, APERTURE)?;
+        let terrain = Terrain::new(&disc.condition, &disc.medium)?;
         let noise = Noise::new(disc.seed);
         let spirals = (0..disc.medium.layers.len()).map(|layer| Spiral::new(&disc.medium, layer)).collect();
         let (axial, eccentricity) = Deviations::default().runouts(noise);
@@ -188,6 +197,8 @@ impl World {
             edge_table: None,
             broken: Broken::default(),
             shade: (1.0, u64::MAX),
+            terrain,
+            local: Local::SOUND,
             disc,
         })
     }
@@ -273,11 +284,15 @@ impl World {
             }
         }
         let nearest = nearest.filter(|(_, u)| u.abs() < 3.0 * servo::HALF_SWING);
+        self.local =
+            nearest.map_or(Local::SOUND, |(layer, _)| self.terrain.at(layer, self.radius(layer), self.mechanics.turns));
+        // All that lies behind is seen through the same shadow.
+        let back = self.local.back();
         let mut spot = Spot::default();
         for (layer, model) in self.model.layers.iter().enumerate() {
             let u = lens - self.focus_of(layer);
             let shade = if layer == 0 { 1.0 } else { self.shade.0 * self.shade.0 };
-            let reflectance = model.reflectance * shade;
+            let reflectance = model.reflectance * shade * back;
             focus_error += reflectance * servo::s_curve(u);
             if nearest.is_none_or(|(seen, _)| seen != layer) {
                 stray += reflectance * servo::light(u);
@@ -298,7 +313,7 @@ impl World {
             spot.defocus = u;
             spot.bits = bits;
             spot.error = error;
-            let own = model.reflectance * shade * servo::light(u);
+            let own = model.reflectance * shade * servo::light(u) * (back * self.local.dye.reflectance);
             spot.sum += own * (1.0 + (crossing - 1.0) * sharp);
             spot.push_pull = own * model.push_pull * phase.sin() * sharp;
             self.radial.turn = turn;

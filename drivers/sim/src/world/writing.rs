@@ -148,7 +148,7 @@ impl World {
     fn write_on(&mut self, from: f64) -> Option<f64> {
         let defocus = (self.spot.defocus / RAYLEIGH).powi(2);
         let shade = if self.spot.layer == Some(0) { 1.0 } else { self.shade.0 };
-        let gain = shade / (1.0 + defocus);
+        let gain = shade / (1.0 + defocus) * self.local.heat();
         let bits_per_second = self.mechanics.velocity / self.model.bit;
         let writer = self.writer.as_mut()?;
         let layer = writer.layer;
