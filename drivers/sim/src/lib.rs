@@ -27,7 +27,9 @@
 //! | [`optics`] | transfer matrix of the films | closed forms of one and two films (1e-9), sum of powers (1e-12) |
 //! | [`heat`] | implicit finite volumes in r and z | closed form of a Gaussian source (1 %), energy (1e-6), published ratios |
 //! | [`writing`] | superposition, threshold, tables of edges | the whole history of random runs: 0.01 T r.m.s. |
-//! | [`dual_layer`] | scalar interference across the track | R + T + A = 1, quarter-wave rules |
+//! | [`dual_layer`] | scalar interference across the track, zone by zone | R + T + A = 1, quarter-wave rules |
+//! | push-pull | orders of the groove in the lens's pupil | a field on a grid through the pupil (1e-4) |
+//! | shadow of the first layer's grooves | transfer function of the defocused lens | the overlap of its pupils (1e-7) |
 //! | read-out | transfer function of the lens along the track | transfer of carriers, closed form of the edge's slope |
 //! | servos | the standard's reference servo on a spring-mounted lens | the standard's residual errors |
 //! | noise | amplifier, shot, laser, grain of the medium, dose of each mark | normal deviates to 4.5 sigma; jitter of a real disc |

@@ -37,6 +37,10 @@ pub struct Stack {
     incident: f64,
     films: Vec<Film>,
     exit: C64,
+    /// Fresnel's reflection at the light side of each film, and at the exit, at normal incidence.
+    interfaces: Vec<C64>,
+    /// Product of Fresnel's transmissions of all interfaces at normal incidence.
+    through: C64,
 }
 
 /// What a stack does with a plane wave.
@@ -92,7 +96,22 @@ impl Stack {
                 return Err(StackError::Film { at, re: n.re, im: n.im, thickness: f.thickness });
             }
         }
-        Ok(Self { incident, films, exit })
+        let mut stack = Self { incident, films, exit, interfaces: Vec::new(), through: C64::ONE };
+        stack.meet();
+        Ok(stack)
+    }
+
+    /// What the indices alone say at normal incidence.
+    fn meet(&mut self) {
+        self.interfaces.clear();
+        self.through = C64::ONE;
+        let mut before = c64(self.incident, 0.0);
+        for index in self.films.iter().map(|f| f.index).chain(core::iter::once(self.exit)) {
+            let sum = before + index;
+            self.interfaces.push((before - index) / sum);
+            self.through *= before.scale(2.0) / sum;
+            before = index;
+        }
     }
 
     /// The films.
@@ -115,35 +134,40 @@ impl Stack {
     /// If there is no film `at`.
     pub fn set_index(&mut self, at: usize, index: C64) {
         self.films[at].index = c64(index.re, index.im.max(0.0));
+        self.meet();
     }
 
     /// Reflection and transmission at normal incidence: the hot path of every scan.
+    ///
+    /// The reflection of what lies behind each interface, from the exit on: `(r + g) / (1 + r g)`
+    /// with `g` that of the next one, there and back through the film between. Numerator and
+    /// denominator are carried apart, so that one division is left, and Fresnel's coefficients
+    /// don't change while thicknesses and wavelengths are scanned.
     #[must_use]
     pub fn normal(&self, wavelength: f64) -> Amplitudes {
         let k0 = TAU / wavelength;
-        // (b, c): tangential E and H, up to the common factor that `scale` keeps.
-        let (mut b, mut c) = (C64::ONE, self.exit);
-        let mut scale = C64::ONE;
-        for chunk in self.films.rchunks(phase::LANES) {
+        let (interfaces, exit) = self.interfaces.split_at(self.films.len());
+        let (mut p, mut q) = (exit[0], C64::ONE);
+        let mut passed = self.through;
+        for (chunk, met) in self.films.rchunks(phase::LANES).zip(interfaces.rchunks(phase::LANES)) {
             let (mut pr, mut pi) = ([0.0; phase::LANES], [0.0; phase::LANES]);
-            for (l, f) in chunk.iter().enumerate() {
+            for ((f, re), im) in chunk.iter().zip(&mut pr).zip(&mut pi) {
                 let d = k0 * f.thickness;
-                pr[l] = f.index.re * d;
-                pi[l] = f.index.im * d;
+                *re = f.index.re * d;
+                *im = f.index.im * d;
             }
             let (er, ei) = phase::cis(&pr, &pi);
-            for (l, f) in chunk.iter().enumerate().rev() {
-                let e = c64(er[l], ei[l]);
-                let e2 = e * e;
-                let n = f.index;
-                let sum = n * (C64::ONE + e2).scale(0.5);
-                let dif = (C64::ONE - e2).scale(0.5);
-                // Both rows are multiplied by n: a division less per film.
-                (b, c) = (sum * b + dif * c, n * n * dif * b + sum * c);
-                scale *= n * e;
+            for ((r, re), im) in met.iter().zip(&er).zip(&ei).rev() {
+                let e = c64(*re, *im);
+                passed *= e;
+                let x = e * e * p;
+                (p, q) = (*r * q + x, q + *r * x);
             }
         }
-        self.finish(c64(self.incident, 0.0), b, c, scale, self.exit.re)
+        let inverse = q.conj().scale(1.0 / q.norm_sqr());
+        let (r, t) = (p * inverse, passed * inverse);
+        let transmittance = t.norm_sqr() * self.exit.re / self.incident;
+        Amplitudes { r, t, reflectance: r.norm_sqr(), transmittance }
     }
 
     /// Reflection and transmission at `angle` radians from the normal in the incident medium.

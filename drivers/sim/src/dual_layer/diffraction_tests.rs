@@ -162,11 +162,11 @@ fn equal_reflectances_give_the_sine_of_the_relief() {
 
 #[test]
 fn the_radial_phase_displaces_the_zero_crossing() {
-    for (degrees, pitches) in [(0.0, 0.0), (90.0, 0.25), (-45.0, -0.125), (180.0, 0.5)] {
+    for (degrees, pitches) in [(0.0, 0.0f64), (90.0, 0.25), (-45.0, -0.125), (180.0, 0.5)] {
         let (_, o, x) = of(|m| m.layers[1].groove.phase.0 = degrees);
         let crossing = |layer: &LayerOptics| x.diffraction(layer).zero_crossing().unwrap();
         let shift = crossing(&o.l1) - crossing(&o.l0);
-        assert!((shift - shift.round() - (pitches - f64::from(pitches).round())).abs() < 1e-9, "{degrees}: {shift}");
+        assert!((shift - shift.round() - (pitches - pitches.round())).abs() < 1e-9, "{degrees}: {shift}");
     }
     // A flat layer has none.
     let (_, o, x) = of(|m| {

@@ -293,7 +293,7 @@ fn spherical_aberration_is_that_of_the_standard_case() {
     let d = na / 4.0;
     let w = |i: i32| exact(f64::from(i) * d);
     let fourth = (w(-2) - 4.0 * w(-1) + 6.0 * w(0) - 4.0 * w(1) + w(2)) / 24.0 / d.powi(4);
-    assert!((fourth * na.powi(4)).abs() / spherical_aberration(t, n, na) - 1.0 < 0.01);
+    assert!((fourth * na.powi(4) / spherical_aberration(t, n, na) - 1.0).abs() < 0.01);
 }
 
 #[test]
