@@ -45,7 +45,8 @@ macro_rules! quantity {
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 let (unit, exponent): (_, i32) = [$(($unit, $exponent)),+][0];
-                let value = shifted(&format!("{:e}", self.0), -exponent).ok_or(fmt::Error)?;
+                // What isn't finite is written as it is: an error message must be able to name it.
+                let value = shifted(&format!("{:e}", self.0), -exponent).unwrap_or(self.0);
                 write!(f, "{value} {unit}")
             }
         }

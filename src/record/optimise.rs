@@ -46,6 +46,13 @@ const POWER_STEP: f64 = 0.08;
 /// Strides in which widths are tried, steps.
 const STRIDES: [i16; 2] = [2, 1];
 
+/// Steps by which the last pulse of 4T marks is tried elsewhere, how often one way, and
+/// iterations that each gets to show what it is worth.
+const PLACE: f64 = 8.0;
+const PLACES: usize = 3;
+const PLACE_ITERATIONS: u32 = 5;
+/// Jitter by which a place may be worse to go on from, percent of T.
+const PLACE_NOISE: f64 = 0.2;
 /// Iterations that a width gets to show what it is worth.
 const WIDTH_ITERATIONS: u32 = 3;
 /// Share of the start's jitter below which the sensitivities are probed once more.
@@ -470,6 +477,20 @@ impl Session<'_> {
 
     /// Tries the widths of the pulses, as long as one is better.
     fn widths(&mut self, run: &mut Run) -> Result<Option<Ended>, Problem> {
+        // A last pulse that joins the first one, or parts from it, makes another kind of mark,
+        // which no small step finds.
+        for by in [-PLACE, PLACE] {
+            let mut from = run.best;
+            for _ in 0..PLACES {
+                if let Some(stop) = self.spent(run) {
+                    return Ok(Some(stop));
+                }
+                match self.try_place(run, from, by)? {
+                    Some(next) => from = next,
+                    None => break,
+                }
+            }
+        }
         for stride in STRIDES {
             loop {
                 let before = run.best().jitter_percent;
@@ -492,6 +513,34 @@ impl Session<'_> {
             }
         }
         Ok(Some(Ended::Converged))
+    }
+
+    /// Moves the last pulse of 4T marks and puts the table right again. What came of it, if
+    /// it is worth going on from: better, or no worse than by the noise of a piece.
+    fn try_place(&mut self, run: &mut Run, from: usize, by: f64) -> Result<Option<usize>, Problem> {
+        const GROUP: usize = 4;
+        let (best, known) = (run.best, run.corrector.clone());
+        let lowest = run.best().jitter_percent;
+        let moved = |strategy: WriteStrategy, by: f64| with_table(strategy, &probe(&table(&strategy), GROUP, by));
+        let trial = moved(run.result.iterations[from].strategy, by);
+        if self.attempt(run, trial, format!("place of {} {by:+}", GROUP_NAMES[GROUP]))?.is_err() {
+            return Ok(None);
+        }
+        let first = run.result.iterations.len() - 1;
+        let before = shifts(&run.result.iterations[first].shifts);
+        let further = by.signum() * PROBE;
+        if self.attempt(run, moved(trial, further), format!("probe of {}", GROUP_NAMES[GROUP]))?.is_ok() {
+            let after = run.result.iterations.last().map(|i| shifts(&i.shifts));
+            run.corrector.probed(GROUP, further, &before, &after.unwrap_or(before));
+        }
+        self.align(run, first, PLACE_ITERATIONS)?;
+        let tried = run.result.iterations.iter().enumerate().skip(first);
+        let reached = tried.min_by(|a, b| a.1.jitter_percent.total_cmp(&b.1.jitter_percent));
+        let next = reached.filter(|(_, one)| one.jitter_percent < lowest + PLACE_NOISE).map(|(i, _)| i);
+        if run.best == best && next.is_none() {
+            run.corrector = known;
+        }
+        Ok(next)
     }
 
     /// Whether the best strategy is better with another width.

@@ -20,7 +20,8 @@ pub struct OptimiseOptions {
     pub most_iterations: u32,
     /// Share of a large correction that is applied, 0.1 to 1.
     pub damping: f64,
-    /// Whether widths of the pulses are tried too, once the table is right.
+    /// Whether the widths of the pulses, and another place of the last pulse of 4T marks,
+    /// are tried too, once the table is right.
     pub widths: bool,
     /// Partitions of 64 sectors of the test area that stay blank for later calibrations.
     pub keep_partitions: u32,
@@ -28,7 +29,7 @@ pub struct OptimiseOptions {
 
 impl Default for OptimiseOptions {
     fn default() -> Self {
-        Self { from: None, most_pieces: 120, most_iterations: 10, damping: 0.8, widths: true, keep_partitions: 4 }
+        Self { from: None, most_pieces: 160, most_iterations: 10, damping: 0.8, widths: true, keep_partitions: 4 }
     }
 }
 

@@ -20,11 +20,18 @@ struct Edge {
     /// Added in double precision: a track has 10^12 channel bits.
     base: u64,
     mark: bool,
+    /// How dark the mark is, 1 for a full one.
+    depth: f32,
 }
 
 impl Edge {
     fn place(&self) -> f64 {
         self.base as f64 + f64::from(self.at)
+    }
+
+    /// Darkness behind it.
+    fn level(&self) -> f64 {
+        if self.mark { self.depth.into() } else { 0.0 }
     }
 }
 
@@ -32,18 +39,23 @@ impl Edge {
 #[derive(Debug, Clone)]
 pub struct Disc {
     nominal: Vec<f64>,
+    /// Power, over the recommended one, below which there are no marks; they darken as
+    /// m P = m_max (P - P_thr). Without it, they are as dark at every power.
+    pub threshold: Option<f64>,
     tracks: Vec<Vec<Edge>>,
 }
 
 impl Disc {
     pub fn blank(medium: &Medium) -> Self {
         let nominal = medium.layers.iter().map(|l| f64::from(l.write.strategy.peak.0)).collect();
-        Self { nominal, tracks: vec![Vec::new(); medium.layers.len()] }
+        Self { nominal, threshold: None, tracks: vec![Vec::new(); medium.layers.len()] }
     }
 
     /// Writes the first `upto` channel bits of `runs` from a place on.
     pub fn write(&mut self, layer: usize, from: f64, runs: &[u8], upto: u64, peak: Microwatts) {
-        let grow = GROWTH * (f64::from(peak.0) / self.nominal[layer] - RIGHT);
+        let power = f64::from(peak.0) / self.nominal[layer];
+        let grow = GROWTH * (power - RIGHT);
+        let depth = self.threshold.map_or(1.0, |threshold| (1.0 - threshold / power).max(0.0)) as f32;
         let mut edges = Vec::new();
         let mut at = 0u64;
         for (i, &run) in runs.iter().enumerate() {
@@ -58,11 +70,11 @@ impl Disc {
             }
             let base = from as u64 + at;
             let wander = (noise(base) - 0.5) * 0.12;
-            edges.push(Edge { at: (wander + if mark { -grow } else { grow }) as f32, base, mark });
+            edges.push(Edge { at: (wander + if mark { -grow } else { grow }) as f32, base, mark, depth });
         }
         // A mark that was cut off ends there.
         if edges.last().is_some_and(|e| e.mark) {
-            edges.push(Edge { at: 0.0, base: from as u64 + upto, mark: false });
+            edges.push(Edge { at: 0.0, base: from as u64 + upto, mark: false, depth });
         }
         let track = &mut self.tracks[layer];
         let (a, b) = (from as u64, from as u64 + upto);
@@ -89,18 +101,18 @@ impl Disc {
     pub fn reflectance(&self, layer: usize, from: f64, step: f64, count: usize, mut give: impl FnMut(f64)) {
         let track = &self.tracks[layer];
         let mut low = track.partition_point(|e| e.place() < from - 4.0);
-        let mut before: f64 = low.checked_sub(1).map_or(0.0, |i| f64::from(u8::from(track[i].mark)));
+        let mut before: f64 = low.checked_sub(1).map_or(0.0, |i| track[i].level());
         for i in 0..count {
             let at = from + i as f64 * step;
             while track.get(low).is_some_and(|e| e.place() < at - HALF) {
-                before = f64::from(u8::from(track[low].mark));
+                before = track[low].level();
                 low += 1;
             }
             let mut mark = before;
             for edge in track[low..].iter().take_while(|e| e.place() < at + HALF + 1.0) {
                 let x = ((at - edge.place()) / (2.0 * HALF) + 0.5).clamp(0.0, 1.0);
                 let step = x * x * (3.0 - 2.0 * x);
-                mark += if edge.mark { step } else { -step };
+                mark += f64::from(edge.depth) * if edge.mark { step } else { -step };
             }
             let hiss = (noise((at * 16.0) as u64) - 0.5) * 0.002;
             give(LEVELS.0 - (LEVELS.0 - LEVELS.1) * mark + hiss);
