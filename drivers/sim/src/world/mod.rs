@@ -283,8 +283,8 @@ impl World {
             }
         }
         let nearest = nearest.filter(|(_, u)| u.abs() < 3.0 * servo::HALF_SWING);
-        let radius = self.radius();
-        self.local = nearest.map_or(Local::SOUND, |(layer, _)| self.terrain.at(layer, radius, self.mechanics.turns));
+        let place = |(layer, _)| self.terrain.at(layer, self.radius(), self.mechanics.turns);
+        self.local = nearest.map_or(Local::SOUND, place);
         // All that lies behind is seen through the same shadow.
         let back = self.local.back();
         let mut spot = Spot::default();
@@ -301,6 +301,7 @@ impl World {
         spot.sum = stray;
         spot.focus_error = focus_error;
         if let Some((layer, u)) = nearest {
+            let radius = self.radius();
             let TrackPoint { bits, error, turn } = self.spirals[layer].nearest(radius, self.mechanics.turns);
             let model = &self.model.layers[layer];
             let phase = 2.0 * core::f64::consts::PI * error / self.pitch();
