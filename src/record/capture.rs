@@ -239,7 +239,7 @@ mod tests {
         let dark = |i: usize| [1, 4].contains(&(10 * i / samples / 2));
         let blank = rf.swing(&signal(&|_| 1000));
         let dropouts = rf.swing(&signal(&|i| if dark(i) { 0 } else { 1000 }));
-        let marks = |i: usize| if i / 20 % 2 == 0 { 1000 } else { 350 };
+        let marks = |i: usize| if (i / 20).is_multiple_of(2) { 1000 } else { 350 };
         let recorded = rf.swing(&signal(&marks));
         let damaged = rf.swing(&signal(&|i| if dark(i) { 0 } else { marks(i) }));
         assert!(blank < 0.05 && dropouts == 0.0, "{blank} {dropouts}");

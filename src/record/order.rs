@@ -181,10 +181,11 @@ impl Session<'_> {
         let calibrated = calibration.optimum_uw;
         let layer = self.layer_of(place.first);
         let test = self.layout(layer)?.test;
-        // Behind the pieces of the calibration it is blank; where they end the area, before them.
+        // Behind the pieces of the calibration it is blank; where they end the area, in the gap that the
+        // partition before leaves at its end.
         let beside = calibration.last + 8;
         let beside =
-            if beside + 8 <= test.last { beside } else { calibration.first.saturating_sub(16).max(test.first) };
+            if beside + 8 <= test.last { beside } else { calibration.first.saturating_sub(10).max(test.first) };
         let reference = self.level(Address(beside))?;
         let mut measured = Vec::new();
         for &(area, above) in parts {

@@ -117,7 +117,6 @@ impl Session<'_> {
                 .enumerate()
                 .map(|(i, block)| (sector_id(Address(place.first.0 + i as u32 * BLOCK), layer), block));
             let mut stream = RunStream::new(core::iter::once(run_in).chain(file));
-            let most = s.blocks_per_shot(strategy)?;
             let total = BLOCK_BITS * (u64::from(place.blocks) + 1);
             let (mut border, mut strategy) = (0, *strategy);
             loop {
@@ -127,6 +126,8 @@ impl Session<'_> {
                     None => total,
                 };
                 let upto = pause.min(total);
+                // By the energy of the power at hand.
+                let most = s.blocks_per_shot(&strategy)?;
                 s.shoot_on(place.run_in(), border, &strategy, &mut || {
                     if border >= upto {
                         return None;

@@ -87,7 +87,7 @@ fn banner(page: &mut String, view: &View<'_>) {
             if part.identical == Some(false) {
                 let bytes: u64 = part.map.iter().flat_map(|m| &m.lost).map(|l| l.bytes).sum();
                 let _ = match bytes {
-                    0 => writeln!(page, "<li>{title}: what was read back is not all that was written</li>"),
+                    0 => writeln!(page, "<li>{title}: what was read back differs from what was written</li>"),
                     _ => writeln!(
                         page,
                         "<li>{title}: {} of the file can't be read back</li>",

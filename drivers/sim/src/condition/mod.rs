@@ -222,10 +222,14 @@ impl Condition {
         for (i, defect) in self.defects.iter().enumerate() {
             let fault = |what: String| Err(format!("defect {} ({:?}): {what}", i + 1, defect.kind));
             if !(0.01..0.065).contains(&defect.radius.0) {
-                return fault(format!("its radius {} is not on a disc: 10 to 65 mm", defect.radius));
+                return fault(format!("its radius {:.3} mm is not on a disc: 10 to 65 mm", defect.radius.0 * 1e3));
             }
             if !(1e-6..=LARGEST).contains(&defect.size.0) {
-                return fault(format!("its size {} is not between 1 um and {} mm", defect.size, LARGEST * 1e3));
+                let size = defect.size.0 * 1e6;
+                return fault(format!("its size {size:.1} um is not between 1 um and {} mm", LARGEST * 1e3));
+            }
+            if !defect.angle.0.is_finite() || defect.direction.is_some_and(|d| !d.0.is_finite()) {
+                return fault("its `angle` and `direction` have to be numbers".into());
             }
             if !(0.0..=1.0).contains(&defect.transmission) {
                 return fault(format!("its transmission {} is not between 0 and 1", defect.transmission));
@@ -233,7 +237,8 @@ impl Condition {
             match (defect.kind, defect.width) {
                 (DefectKind::Scratch, None) => return fault("a scratch needs a `width`".into()),
                 (DefectKind::Scratch, Some(width)) if !(1e-7..=defect.size.0).contains(&width.0) => {
-                    return fault(format!("its width {width} is not between 0.1 um and its length {}", defect.size));
+                    let width = width.0 * 1e6;
+                    return fault(format!("its width {width:.2} um is not between 0.1 um and its length"));
                 }
                 (DefectKind::Scratch, Some(_)) => {}
                 (_, None) if defect.direction.is_none() => {}
@@ -254,8 +259,10 @@ impl Condition {
                 !(THICKNESS.contains(&least) && THICKNESS.contains(&most))
             };
             if let Some(point) = dye.profile.iter().find(thin) {
-                let at = point.radius;
-                return fault(format!("the thickness at {at} leaves what is computed, 0.8 to 1.2 of the description"));
+                let at = point.radius.0 * 1e3;
+                return fault(format!(
+                    "the thickness at {at:.3} mm leaves what is computed, 0.8 to 1.2 of the description"
+                ));
             }
         }
         Ok(())

@@ -284,8 +284,8 @@ impl World {
             }
         }
         let nearest = nearest.filter(|(_, u)| u.abs() < 3.0 * servo::HALF_SWING);
-        self.local =
-            nearest.map_or(Local::SOUND, |(layer, _)| self.terrain.at(layer, self.radius(layer), self.mechanics.turns));
+        let place = |(layer, _)| self.terrain.at(layer, self.radius(layer), self.mechanics.turns);
+        self.local = nearest.map_or(Local::SOUND, place);
         // All that lies behind is seen through the same shadow.
         let back = self.local.back();
         let mut spot = Spot::default();
