@@ -14,7 +14,7 @@ mod heating;
 
 pub use cross_track::CrossTrack;
 pub use described::Unsupported;
-pub use heating::{WriteOptics, writing};
+pub use heating::{Place, WriteOptics, writing, writing_at};
 
 use crate::complex::C64;
 use crate::materials::{Dye, Material};

@@ -25,7 +25,7 @@
 //! | model | method | held against |
 //! |---|---|---|
 //! | [`optics`] | transfer matrix of the films | closed forms of one and two films (1e-9), sum of powers (1e-12) |
-//! | [`heat`] | implicit finite volumes in r and z | closed form of a Gaussian source (1 %), energy (1e-6), published ratios |
+//! | [`heat`] | implicit finite volumes in r and z; for films in bands in space, and a cosine series along the track | closed form of a Gaussian source (1 %), energy (1e-9), one another, an explicit stencil, published ratios |
 //! | [`writing`] | superposition, threshold, tables of edges | the whole history of random runs: 0.01 T r.m.s. |
 //! | [`dual_layer`] | scalar interference across the track | R + T + A = 1, quarter-wave rules |
 //! | read-out | transfer function of the lens along the track | transfer of carriers, closed form of the edge's slope |
@@ -65,5 +65,5 @@ pub mod writing;
 pub const APERTURE: f64 = 0.60;
 
 pub use disc_file::DiscFileError;
-pub use model::ModelError;
+pub use model::{AMBIENT, ModelError};
 pub use rig::{Fired, SimError, SimRig, Written};
