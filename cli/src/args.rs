@@ -8,7 +8,7 @@ use clap::{ArgGroup, Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use disc_hal::hal::{Microwatts, Millivolts};
 use disc_hal_sim::defects::Defect;
 
-use crate::commands::SupplyArgs;
+use crate::commands::{HeatArgs, SupplyArgs};
 use crate::exit;
 use crate::selector::{Link, Selector};
 
@@ -49,6 +49,7 @@ pub(crate) enum Command {
     Udev(Udev),
     Supply(SupplyArgs),
     Media(Media),
+    Heat(HeatArgs),
     /// Goes between files and raw channel bits, without any disc.
     #[command(subcommand)]
     Format(Format),

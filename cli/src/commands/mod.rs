@@ -5,6 +5,7 @@ mod completions;
 mod conformance;
 mod emulate;
 mod format;
+mod heat;
 mod info;
 mod measure;
 mod media;
@@ -13,6 +14,7 @@ mod record;
 mod supply;
 mod udev;
 
+pub(crate) use heat::HeatArgs;
 pub(crate) use supply::SupplyArgs;
 
 use disc_hal::hal::Rig;
@@ -42,6 +44,7 @@ pub(crate) fn run(cli: Cli) -> Result<Code, Failure> {
         Command::Udev(args) => udev::run(&args),
         Command::Supply(args) => supply::run(&args, voice),
         Command::Media(args) => media::run(&args),
+        Command::Heat(args) => heat::run(&args, voice),
         Command::Format(Format::Encode(args)) => format::encode(&args),
         Command::Format(Format::Decode(args)) => format::decode(&args),
         Command::Completions(args) => completions::run(&args),
