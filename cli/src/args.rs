@@ -9,7 +9,7 @@ use disc_hal::hal::{Microwatts, Millivolts};
 use disc_hal::record::Walk;
 use disc_hal_sim::defects::Defect;
 
-use crate::commands::{OpticsArgs, OptimiseArgs, SupplyArgs, Tuning, VerifyArgs};
+use crate::commands::{HeatArgs, OpticsArgs, OptimiseArgs, SupplyArgs, Tuning, VerifyArgs};
 use crate::exit;
 use crate::selector::{Link, Selector};
 
@@ -53,6 +53,7 @@ pub(crate) enum Command {
     Supply(SupplyArgs),
     Media(Media),
     Optics(OpticsArgs),
+    Heat(HeatArgs),
     /// Goes between files and raw channel bits, without any disc.
     #[command(subcommand)]
     Format(Format),

@@ -5,6 +5,7 @@ mod completions;
 mod conformance;
 mod emulate;
 mod format;
+mod heat;
 mod info;
 mod measure;
 mod media;
@@ -16,6 +17,7 @@ mod supply;
 mod udev;
 mod verify;
 
+pub(crate) use heat::HeatArgs;
 pub(crate) use optics::OpticsArgs;
 pub(crate) use optimise::{OptimiseArgs, Tuning};
 pub(crate) use supply::SupplyArgs;
@@ -51,6 +53,7 @@ pub(crate) fn run(cli: Cli) -> Result<Code, Failure> {
         Command::Supply(args) => supply::run(&args, voice),
         Command::Media(args) => media::run(&args),
         Command::Optics(args) => optics::run(&args),
+        Command::Heat(args) => heat::run(&args, voice),
         Command::Format(Format::Encode(args)) => format::encode(&args),
         Command::Format(Format::Decode(args)) => format::decode(&args),
         Command::Completions(args) => completions::run(&args),

@@ -22,7 +22,7 @@ pub use cross_track::{CrossTrack, Place};
 pub use described::Unsupported;
 pub use diffraction::PushPull;
 pub(crate) use diffraction::zero_crossing as diffraction_crossing;
-pub use heating::{WriteOptics, writing};
+pub use heating::{WriteOptics, writing, writing_at};
 pub use light::{Light, spherical_aberration};
 pub use shadow::{Shadow, defocused_transfer};
 pub use zones::Zone;

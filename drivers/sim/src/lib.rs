@@ -25,7 +25,7 @@
 //! | model | method | held against |
 //! |---|---|---|
 //! | [`optics`] | transfer matrix of the films | closed forms of one and two films (1e-9), sum of powers (1e-12) |
-//! | [`heat`] | implicit finite volumes in r and z | closed form of a Gaussian source (1 %), energy (1e-6), published ratios |
+//! | [`heat`] | implicit finite volumes in r and z; for films in bands in space, and a cosine series along the track | closed form of a Gaussian source (1 %), energy (1e-9), one another, an explicit stencil, published ratios |
 //! | [`writing`] | superposition, threshold, tables of edges | the whole history of random runs: 0.01 T r.m.s. |
 //! | [`dual_layer`] | scalar interference across the track, zone by zone | R + T + A = 1, quarter-wave rules |
 //! | push-pull | orders of the groove in the lens's pupil | a field on a grid through the pupil (1e-4) |
@@ -68,6 +68,6 @@ pub const APERTURE: f64 = 0.60;
 
 pub use condition::{Condition, ConditionError, DefectKind, Depth, DiscDefect, DyePoint, DyeProfile};
 pub use disc_file::DiscFileError;
-pub use model::ModelError;
+pub use model::{AMBIENT, ModelError};
 pub use rig::{Fired, SimError, SimRig, Written};
 pub use world::{CrossingError, Deviations, GrooveDisplacement, TrackCrossing, groove_displacement};

@@ -12,7 +12,7 @@ use crate::optics::StackError;
 use crate::writing::{EdgeTable, Kernel, SLOTS, SolvedEdges, Strategy, WritePower, class};
 
 /// Temperature of the room, in degrees Celsius.
-pub(crate) const AMBIENT: f64 = 25.0;
+pub const AMBIENT: f64 = 25.0;
 
 /// Half widths of marks for which the depth of the signal is tabulated.
 const WIDTHS: usize = 64;

@@ -14,11 +14,13 @@ use disc_hal::hal::{Microwatts, WriteStrategy};
 mod edges;
 mod kernel;
 mod outline;
+mod pulse;
 mod strategy;
 
 pub use edges::{Edge, EdgeTable, SolvedEdges};
 pub use kernel::Kernel;
 pub use outline::{MarkOutline, Train};
+pub use pulse::{Pulse, PulseMark};
 pub use strategy::{MAX_PULSES, Pulses, SLOTS, Strategy, class};
 
 /// Channel period of a DVD at its basic speed, seconds: 26.15625 MHz.
@@ -94,3 +96,5 @@ fn refine(y: &[f64], i: usize, j: usize, direction: isize) -> f64 {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_banded;

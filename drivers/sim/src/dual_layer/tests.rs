@@ -202,7 +202,8 @@ fn bands_cut_the_track_into_zones() {
     // A barrier where the groove's mark is, and none beside it, is heated through its own films.
     let w = writing(&m, 1).unwrap();
     assert_eq!((w.body.layers.len(), w.dye), (6, 2));
-    let total: f64 = w.deposits.iter().map(|d| d.fraction).sum();
+    let in_the_middle = |d: &crate::heat::Deposit| d.zones.first().map_or(d.fraction, |z| z.1);
+    let total: f64 = w.deposits.iter().map(in_the_middle).sum();
     assert!((total - o.incident(1) * o.l1.groove.absorbed()).abs() < 1e-12);
 }
 
@@ -329,4 +330,75 @@ fn what_has_no_model_is_named() {
     let said = refused(&|m| m.layers[1].groove.width = Length(740e-9));
     assert!(said.contains("layer 1") && said.contains("740 nm") && said.contains("narrower"), "{said}");
     assert!(refused(&|m| m.layers.truncate(1)).contains("1 layers, not two"));
+}
+
+/// The second layer's reflector in stripes: claim A2, with what is behind it beside them.
+fn stripes(half_width: f64) -> DualLayer {
+    let mut m = plain();
+    let reflector = &mut m.l1.coats[m.l1.reflector];
+    *reflector = Coat { land: 0.0, half_width, ..*reflector };
+    m
+}
+
+#[test]
+fn a_band_as_wide_as_the_track_is_a_full_film() {
+    let full = writing(&plain(), 1).unwrap();
+    for half_width in [0.37e-6, 1.0, f64::INFINITY] {
+        assert_eq!(writing(&stripes(half_width), 1).unwrap(), full);
+    }
+    assert!(!full.body.is_banded() && writing(&stripes(0.15e-6), 1).unwrap().body.is_banded());
+}
+
+#[test]
+fn metal_heats_only_where_it_is() {
+    let w = writing(&stripes(0.12e-6), 1).unwrap();
+    let metal = &w.deposits[1];
+    assert_eq!(metal.fraction, 0.0);
+    assert!(matches!(metal.zones[..], [(x, f)] if x == 0.12e-6 && f == w.incident * w.metal_share));
+    // Without a mirror behind it the dye takes up light once.
+    let dye = &w.deposits[0];
+    assert!(dye.fraction > 0.0 && dye.fraction < 0.8 * dye.zones[0].1);
+    let res = Resolution { duration: 0.1e-6, ..Resolution::STANDARD };
+    assert!(w.response(0.45e-6, &res).balance_error() < 1e-9);
+    let (share, metal) = w.absorbed(0.45e-6);
+    assert!(share > dye.fraction && share < dye.zones[0].1 && metal > 0.0 && metal < w.deposits[1].zones[0].1);
+    let full = writing(&plain(), 1).unwrap();
+    assert_eq!(full.absorbed(0.45e-6), (full.incident * full.dye_share, full.incident * full.metal_share));
+}
+
+#[test]
+fn a_stripe_brings_the_layers_closer() {
+    // Claim A2, on a described medium: same thickness, full and in stripes.
+    let res = Resolution { duration: 0.2e-6, ..Resolution::STANDARD };
+    let spot = plain().cross_track(APERTURE).spot_radius;
+    let absorbed = |m: &DualLayer, l: usize| {
+        let w = writing(m, l).unwrap();
+        w.absorbed(spot).0 / w.response(spot, &res).static_pulse(40e-9)
+    };
+    let first = absorbed(&plain(), 0);
+    let ratio = |m: &DualLayer| absorbed(m, 1) / first;
+    let (full, part) = (ratio(&plain()), ratio(&stripes(0.15e-6)));
+    println!("threshold L1/L0: {full:.3} full, {part:.3} in stripes of 300 nm");
+    assert!(full - part > 0.05, "{full} {part}");
+}
+
+#[test]
+fn the_land_takes_more_power_than_the_groove() {
+    // Claim B2: less dye on the land takes up less light, and more than that for a threshold.
+    let res = Resolution { duration: 0.2e-6, ..Resolution::STANDARD };
+    let m = plain();
+    let spot = m.cross_track(APERTURE).spot_radius;
+    for l in 0..2 {
+        let need = |w: WriteOptics| 1.0 / w.response(spot, &res).static_pulse(40e-9);
+        let groove = need(writing_at(&m, l, Place::Groove).unwrap());
+        let land = need(writing_at(&m, l, Place::Land).unwrap());
+        let flat = need(writing(&m, l).unwrap());
+        println!(
+            "L{l}: land {:.3} of the groove's power; dye on the land as in the groove {:.3}",
+            land / groove,
+            flat / groove
+        );
+        assert!(land > 1.1 * groove, "{land} {groove}");
+        assert!((flat / groove - 1.0).abs() < 0.15);
+    }
 }

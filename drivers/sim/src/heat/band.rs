@@ -35,7 +35,7 @@ impl Layer {
 
 impl Body {
     /// Distance of a place (metres from the middle of the spot) from the middle of the next band.
-    fn from_band(&self, x: f64) -> f64 {
+    fn distance(&self, x: f64) -> f64 {
         let Some(pitch) = self.pitch else { return x.abs() };
         let x = if self.beside { x + 0.5 * pitch } else { x };
         (x - pitch * (x / pitch).round()).abs()
@@ -67,7 +67,7 @@ impl Body {
         cuts.extend(self.edges(distance, to).into_iter().filter(|&x| x > from));
         cuts.push(to);
         let inside: f64 =
-            cuts.windows(2).filter(|w| self.from_band(0.5 * (w[0] + w[1])) < distance).map(|w| w[1] - w[0]).sum();
+            cuts.windows(2).filter(|w| self.distance(0.5 * (w[0] + w[1])) < distance).map(|w| w[1] - w[0]).sum();
         inside / (to - from)
     }
 }

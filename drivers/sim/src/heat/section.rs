@@ -1,13 +1,13 @@
 //! Cells across the track and in depth, for films in bands.
 
 use super::mesh::graded;
-use super::{Body, Fill, Resolution};
+use super::{Band, Body, Fill, Resolution};
 
 /// Height in metres of a cell of a film that is not there: its neighbours touch through it.
 const HAIR: f64 = 1e-13;
 
 /// Bands are resolved this far from the spot, metres; beyond, cells hold the mean of what they span.
-const RESOLVED: f64 = 2.2e-6;
+const RESOLVED: f64 = 1.3e-6;
 
 /// How far across the track cells stay as narrow as the resolution says, metres.
 const FINE: f64 = 0.55e-6;
@@ -41,12 +41,24 @@ const NARROW: f64 = 0.25;
 /// Growth of the cells with the distance from the edge of a band.
 const STEEP: f64 = 0.4;
 
-/// One row of cells: all film, or film on one side of the border of a band.
+/// What a row is on one side of the border of a band.
+#[derive(Clone, Copy)]
+struct Side {
+    /// Layer whose material it is.
+    material: usize,
+    /// Height, metres.
+    height: f64,
+    /// It is the film itself, and not what fills its place.
+    film: bool,
+}
+
+/// One row of cells.
 struct Row {
     layer: usize,
-    height: f64,
-    /// Half width of the band, whether the film is inside it, and what is on the other side.
-    part: Option<(f64, bool, Fill)>,
+    /// Half width of the band; infinite for a row that is the same everywhere.
+    half_width: f64,
+    inside: Side,
+    outside: Side,
 }
 
 impl Section {
@@ -69,29 +81,22 @@ impl Section {
             down: Vec::with_capacity(cells),
         };
         for row in &rows {
-            let film = &body.layers[row.layer];
+            let (a, b) = (row.inside, row.outside);
+            let (ka, kb) = (body.layers[a.material].conductivity, body.layers[b.material].conductivity);
+            let (ca, cb) = (body.layers[a.material].capacity, body.layers[b.material].capacity);
             for j in 0..n {
-                let (share, other, gap) = match row.part {
-                    None => (1.0, film, row.height),
-                    Some((half_width, inside, fill)) => {
-                        let f = body.share_within(half_width, s.faces[j], s.faces[j + 1]);
-                        let (other, gap) = match fill {
-                            Fill::Before => (&body.layers[0], row.height),
-                            Fill::After => (&body.layers[body.layers.len() - 1], row.height),
-                            Fill::Nothing => (film, HAIR),
-                        };
-                        (if inside { f } else { 1.0 - f }, other, gap)
-                    }
+                let share = if row.half_width.is_finite() {
+                    body.share_within(row.half_width, s.faces[j], s.faces[j + 1])
+                } else {
+                    1.0
                 };
-                let rest = 1.0 - share;
-                let mix = |a: f64, b: f64| share * a + rest * b;
-                let (k, g) = (film.conductivity, other.conductivity);
-                s.film.push(share);
-                s.height.push(mix(row.height, gap));
-                s.capacity.push(mix(film.capacity * row.height, other.capacity * gap));
-                s.along.push(mix(k * row.height, g * gap));
-                s.across.push(1.0 / mix(1.0 / (k * row.height), 1.0 / (g * gap)));
-                s.half.push(mix(2.0 * k / row.height, 2.0 * g / gap));
+                let mix = |a: f64, b: f64| share * a + (1.0 - share) * b;
+                s.film.push(mix(f64::from(a.film), f64::from(b.film)));
+                s.height.push(mix(a.height, b.height));
+                s.capacity.push(mix(ca * a.height, cb * b.height));
+                s.along.push(mix(ka * a.height, kb * b.height));
+                s.across.push(1.0 / mix(1.0 / (ka * a.height), 1.0 / (kb * b.height)));
+                s.half.push(mix(2.0 * ka / a.height, 2.0 * kb / b.height));
             }
         }
         for i in 0..rows.len() - 1 {
@@ -168,19 +173,19 @@ impl Section {
 
 fn rows(body: &Body, res: &Resolution) -> Vec<Row> {
     let last = body.layers.len() - 1;
+    let symmetric = |height: f64| {
+        let half = graded(0.5 * height, res.dz, res.growth);
+        let mut all = half.clone();
+        all.extend(half.iter().rev());
+        all
+    };
     let mut out = Vec::new();
     for (layer, l) in body.layers.iter().enumerate() {
-        let symmetric = |height: f64, first: f64| {
-            let half = graded(0.5 * height, first, res.growth);
-            let mut all = half.clone();
-            all.extend(half.iter().rev());
-            all
-        };
-        let mut put = |heights: Vec<f64>, part: Option<(f64, bool, Fill)>| {
-            out.extend(heights.into_iter().map(|height| Row { layer, height, part }));
-        };
-        let common = |height: f64| {
-            if l.lumped {
+        let film = |height: f64| Side { material: layer, height, film: true };
+        let hair = |material: usize| Side { material, height: HAIR, film: false };
+        let same = |height: f64| Row { layer, half_width: f64::INFINITY, inside: film(height), outside: film(height) };
+        let whole = |height: f64| -> Vec<Row> {
+            let heights = if l.lumped {
                 vec![height]
             } else if layer == 0 {
                 let mut v = graded(height, res.dz, res.growth);
@@ -189,32 +194,49 @@ fn rows(body: &Body, res: &Resolution) -> Vec<Row> {
             } else if layer == last {
                 graded(height, res.dz, res.growth)
             } else {
-                symmetric(height, res.dz)
-            }
+                symmetric(height)
+            };
+            heights.into_iter().map(same).collect()
         };
-        let Some(band) = l.excess() else {
-            put(common(l.thickness), None);
+        let Some(Band { half_width, beyond, fill }) = l.excess() else {
+            out.extend(whole(l.thickness));
             continue;
         };
-        let (thin, thick) = (l.thickness.min(band.beyond), l.thickness.max(band.beyond));
-        let excess = |_: ()| {
-            let heights = match band.fill {
-                Fill::Nothing if l.lumped => vec![thick - thin],
-                // Where metal stops, poor conductors fill its place: they need rows.
-                _ => symmetric(thick - thin, res.dz),
-            };
-            (heights, Some((band.half_width, l.thickness > band.beyond, band.fill)))
+        let (thin, thick) = (l.thickness.min(beyond), l.thickness.max(beyond));
+        // The side on which the film is thicker goes first.
+        let row = |thicker: Side, thinner: Side| {
+            let (inside, outside) = if l.thickness > beyond { (thicker, thinner) } else { (thinner, thicker) };
+            Row { layer, half_width, inside, outside }
         };
-        if band.fill == Fill::Before {
-            let (heights, part) = excess(());
-            put(heights, part);
-        }
-        if thin > 0.0 {
-            put(common(thin), None);
-        }
-        if band.fill != Fill::Before {
-            let (heights, part) = excess(());
-            put(heights, part);
+        let other = match fill {
+            Fill::Before => Some(0),
+            Fill::After => Some(last),
+            Fill::Nothing => None,
+        };
+        let (common, excess): (Vec<Row>, Vec<Row>) = if l.lumped && (thin > 0.0 || other.is_none()) {
+            // Metal under metal is one sheet, whatever its thickness: cut in rows, the heat that
+            // each spreads in a step would not know of the other. The sides of the thicker part
+            // stay without contact.
+            let thinner = if thin > 0.0 { film(thin) } else { hair(layer) };
+            let gap = |of: usize| {
+                let place = |height: f64| row(hair(of), Side { material: of, height, film: false });
+                symmetric(thick - thin).into_iter().map(place).collect()
+            };
+            (vec![row(film(thick), thinner)], other.map(gap).unwrap_or_default())
+        } else {
+            let place = |height: f64| {
+                row(film(height), other.map_or(hair(layer), |of| Side { material: of, height, film: false }))
+            };
+            // Where metal stops, poor conductors fill its place: they need rows.
+            let excess = symmetric(thick - thin).into_iter().map(place).collect();
+            (if thin > 0.0 { whole(thin) } else { Vec::new() }, excess)
+        };
+        if fill == Fill::Before {
+            out.extend(excess);
+            out.extend(common);
+        } else {
+            out.extend(common);
+            out.extend(excess);
         }
     }
     out
@@ -235,7 +257,7 @@ fn columns(body: &Body, res: &Resolution) -> Vec<f64> {
     let edges = cuts[1..].to_vec();
     let target = |x: f64| {
         let wide = res.dr + (x - FINE).max(0.0) * res.growth.ln();
-        let edge = edges.iter().map(|e| (e - x).abs()).fold(f64::INFINITY, f64::min);
+        let edge = edges.iter().filter(|&&e| e < FINE).map(|e| (e - x).abs()).fold(f64::INFINITY, f64::min);
         wide.min(NARROW * res.dr + STEEP * edge)
     };
     let mut faces = vec![0.0];

@@ -1,8 +1,11 @@
 //! Implicit time steps in space: the reference for films in bands.
 //!
-//! As in the r-z solver, a step is locally one-dimensional backward Euler (along the track, across
-//! it, then depth), and two half steps against a whole one (Richardson) remove the first order of
-//! the time and of the splitting error. The flash of the laser during a step goes in before it.
+//! A step is backward Euler in differences (Douglas): the change by conduction in all directions and
+//! by the laser, passed through an implicit step along the track, one across it and one in depth.
+//! What the splitting leaves out is then in proportion to the change of the temperature, not to the
+//! temperature: a thin film of metal spreads heat as fast as it takes it up, and plain locally
+//! one-dimensional steps as in the r-z solver would have to be shorter than that. Two half steps
+//! against a whole one (Richardson) remove the first order.
 
 use std::sync::LazyLock;
 
@@ -26,12 +29,15 @@ pub struct Solid {
     /// Temperature rise in K: rows, in them columns, in them cells along the track.
     pub(super) field: Vec<f64>,
     pub(super) other: Vec<f64>,
+    change: Vec<f64>,
 }
 
 /// Operators for one step length.
 #[derive(Debug, Clone)]
 pub struct SolidFactors {
     dt: f64,
+    /// Couplings of the explicit part, see [`Solid::stencil`].
+    stencil: Vec<[f64; 5]>,
     /// Per kind and cell along the track.
     along: Vec<Vec<Factor>>,
     kind: Vec<usize>,
@@ -88,7 +94,16 @@ impl Solid {
             .collect();
         let (kinds, kind) = section.along_kinds();
         let cells = section.rows() * section.columns() * n;
-        Self { section, faces, along, kinds, kind, field: vec![0.0; cells], other: vec![0.0; cells] }
+        Self {
+            section,
+            faces,
+            along,
+            kinds,
+            kind,
+            field: vec![0.0; cells],
+            other: vec![0.0; cells],
+            change: vec![0.0; cells],
+        }
     }
 
     /// The plane across the track.
@@ -178,7 +193,7 @@ impl Solid {
                 .collect(),
             plane_factors(&self.section, dt),
         );
-        SolidFactors { dt, along, kind: self.kind.clone(), across, down }
+        SolidFactors { dt, stencil: self.stencil(dt), along, kind: self.kind.clone(), across, down }
     }
 
     /// One step of the length of `whole`, extrapolated from two of `half` (half its length).
@@ -211,17 +226,25 @@ impl Solid {
         self.other.copy_from_slice(&self.field);
         for (field, factors, share, form) in [(true, whole, 1.0, 0), (false, half, 0.5, 1), (false, half, 0.5, 2)] {
             let field = if field { &mut self.other } else { &mut self.field };
-            if let Some((source, joules, forms)) = light {
-                add(field, &self.section, source, &forms[form], share * joules);
+            let columns = self.section.columns();
+            explicit(field, &mut self.change, (n, columns), &factors.stencil, &self.along);
+            for (c, t) in self.change.iter_mut().zip(field.iter()) {
+                *c -= t;
             }
-            euler(field, n, self.section.columns(), factors);
+            if let Some((source, joules, forms)) = light {
+                add(&mut self.change, &self.section, source, &forms[form], share * joules);
+            }
+            euler(&mut self.change, n, columns, factors);
+            for (t, c) in field.iter_mut().zip(&self.change) {
+                *t += c;
+            }
         }
         for (t, o) in self.field.iter_mut().zip(&self.other) {
             *t = 2.0 * *t - o;
         }
     }
 
-    /// One plain backward Euler step: for measurements of speed.
+    /// One plain, locally one-dimensional backward Euler step: for measurements of speed.
     pub fn step_euler(&mut self, factors: &SolidFactors) {
         let n = self.length();
         euler(&mut self.field, n, self.section.columns(), factors);

@@ -29,6 +29,37 @@ pub(super) fn mean_density(w: f64, from: f64, to: f64) -> f64 {
     sum / (18.0 * pieces) * (2.0 / core::f64::consts::PI).sqrt() / w
 }
 
+impl Deposit {
+    /// Mean fraction between two places across the track, metres from the middle of the spot.
+    fn between(&self, body: &Body, from: f64, to: f64) -> f64 {
+        let mut fraction = self.fraction;
+        // Outermost zone first: each replaces what is nearer to the middle.
+        for (i, &(within, inside)) in self.zones.iter().enumerate().rev() {
+            let outside = self.zones.get(i + 1).map_or(self.fraction, |z| z.1);
+            fraction += (inside - outside) * body.share_within(within, from, to);
+        }
+        fraction
+    }
+
+    /// Fraction of the light of a Gaussian spot of 1/e^2 radius `w` metres, wherever it falls.
+    #[must_use]
+    pub fn of_spot(&self, body: &Body, w: f64) -> f64 {
+        if self.zones.is_empty() {
+            return self.fraction;
+        }
+        const PIECES: usize = 300;
+        let step = 3.0 * w / PIECES as f64;
+        let (mut light, mut heat) = (0.0, 0.0);
+        for i in 0..PIECES {
+            let (from, to) = (i as f64 * step, (i + 1) as f64 * step);
+            let share = mean_density(w, from, to);
+            light += share;
+            heat += share * self.between(body, from, to);
+        }
+        heat / light
+    }
+}
+
 impl Source {
     /// The spot of 1/e^2 radius `w` metres on a body.
     #[must_use]
@@ -41,12 +72,7 @@ impl Source {
             let mut heat = vec![vec![0.0; n]; own.len()];
             for j in 0..n {
                 let (from, to) = (section.faces[j], section.faces[j + 1]);
-                let mut fraction = d.fraction;
-                // Outermost zone first: each replaces what is nearer to the middle.
-                for (i, &(within, inside)) in d.zones.iter().enumerate().rev() {
-                    let outside = d.zones.get(i + 1).map_or(d.fraction, |z| z.1);
-                    fraction += (inside - outside) * body.share_within(within, from, to);
-                }
+                let fraction = d.between(body, from, to);
                 let thickness: f64 = own.iter().map(|&i| section.film[i * n + j] * section.height[i * n + j]).sum();
                 let (mut z, mut sum) = (0.0, 0.0);
                 for (h, &i) in heat.iter_mut().zip(&own) {

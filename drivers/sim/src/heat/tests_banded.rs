@@ -99,20 +99,31 @@ fn full_films_agree_with_the_axisymmetric_solver() {
         let modes = ImpulseResponse::banded(&disc(metal), &SOURCE, 1, W, &res);
         assert!(axial.is_axisymmetric() && !modes.is_axisymmetric() && modes.balance_error() < 1e-9);
         let pulses = [5e-9, 40e-9, 150e-9, 380e-9].map(|t| modes.static_pulse(t) / axial.static_pulse(t) - 1.0);
-        let mut flash = 0f64;
-        for t in [5e-9, 40e-9, 150e-9, 380e-9] {
-            for (along, across) in [(0.0, 0.0), (0.3e-6, 0.0), (0.0, 0.3e-6), (0.2e-6, 0.4e-6), (-0.5e-6, -0.1e-6)] {
-                let (a, b) = (axial.at_place(along, across, t), modes.at_place(along, across, t));
-                flash = flash.max((b - a).abs() / axial.at(0.0, t));
+        let flash = |axial: &ImpulseResponse| {
+            let mut worst = 0f64;
+            for t in [5e-9, 40e-9, 150e-9, 380e-9] {
+                for (along, across) in [(0.0, 0.0), (0.3e-6, 0.0), (0.0, 0.3e-6), (0.2e-6, 0.4e-6), (-0.5e-6, -0.1e-6)]
+                {
+                    let (a, b) = (axial.at_place(along, across, t), modes.at_place(along, across, t));
+                    worst = worst.max((b - a).abs() / axial.at(0.0, t));
+                }
             }
-        }
+            worst
+        };
+        // Late, long steps of the axisymmetric solver pay for their splitting at a thin film.
+        let more = Resolution { steps_per_octave: 4 * res.steps_per_octave, ..res };
+        let patient = flash(&ImpulseResponse::compute(&disc(metal), &SOURCE, 1, W, &more));
+        let flash = flash(&axial);
         println!(
-            "r-z against cosine series, {:.0} nm: pulses {:.2?} %, flash {:.2} % of what is left of it",
+            "r-z against cosine series, {:.0} nm: pulses {:.2?} %, flash {:.2} % of what is left of it, {:.2} % with \
+             four times the steps",
             metal.thickness * 1e9,
             pulses.map(|p| p * 100.0),
-            flash * 100.0
+            flash * 100.0,
+            patient * 100.0
         );
-        assert!(pulses.iter().all(|p| p.abs() < 0.006) && flash < 0.02, "{pulses:?} {flash}");
+        assert!(pulses.iter().all(|p| p.abs() < 0.006), "{pulses:?}");
+        assert!(flash < 0.03 && patient < 0.01, "{flash} {patient}");
     }
 }
 
@@ -216,4 +227,20 @@ fn the_land_is_not_the_groove() {
     let dark = Deposit { zones: vec![(0.15e-6, 1.0)], ..Deposit::uniform(1, 0.2) };
     let dim = ImpulseResponse::compute(&body, &[dark], 1, W, &res);
     assert!(dim.static_pulse(40e-9) < 0.7 * land.static_pulse(40e-9));
+}
+#[test]
+fn what_is_left_of_a_flash_does_not_depend_on_the_steps() {
+    // Thin metal bridging stripes: plain locally one-dimensional steps of this length are 9 % off.
+    let mut land = grooved();
+    land.beside = true;
+    let at = |steps: usize| {
+        let res =
+            Resolution { steps_per_octave: steps, duration: 0.4e-6, dr: 50e-9, dz: 10e-9, ..Resolution::STANDARD };
+        let g = ImpulseResponse::banded(&land, &SOURCE, 1, W, &res);
+        [0.1e-6, 0.2e-6, 0.4e-6].map(|t| g.at(0.0, t))
+    };
+    let (standard, twice) = (at(80), at(160));
+    let change: Vec<f64> = standard.iter().zip(&twice).map(|(a, b)| 100.0 * (a / b - 1.0)).collect();
+    println!("left after 0.1, 0.2, 0.4 us, standard steps against half of them: {change:+.2?} %");
+    assert!(change.iter().all(|c| c.abs() < 0.3), "{change:?}");
 }

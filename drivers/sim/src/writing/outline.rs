@@ -42,6 +42,12 @@ impl<'k> Train<'k> {
         Self { kernel, power, pulses }
     }
 
+    /// One pulse from the first to the second of `span`, in slots.
+    #[must_use]
+    pub fn single(kernel: &'k Kernel, span: (i32, i32), power: WritePower) -> Self {
+        Self { kernel, power, pulses: vec![span] }
+    }
+
     /// Highest rise in K that a place (slots of T/32 along the track, `side` steps of 50 nm beside
     /// its middle) ever sees.
     #[must_use]

@@ -6,7 +6,7 @@ use disc_hal::media::Medium;
 
 const RISE: f64 = 295.0;
 
-fn random_runs(count: usize, mut seed: u64) -> Vec<u8> {
+pub(super) fn random_runs(count: usize, mut seed: u64) -> Vec<u8> {
     (0..count)
         .map(|_| {
             seed ^= seed << 13;
