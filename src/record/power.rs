@@ -23,7 +23,7 @@ const ROUNDS: u32 = 2;
 
 impl Session<'_> {
     /// Finds the peak power of a layer by the method of the
-    /// [`Options`](super::Options), with the layer's [strategy](Self::strategy).
+    /// [`Options`](super::Options), with the layer's strategy.
     ///
     /// # Errors
     /// [`Problem::TestAreaFull`], [`Problem::Calibration`], those of writing
