@@ -9,7 +9,9 @@ use disc_hal::hal::{Microwatts, Millivolts};
 use disc_hal::record::Walk;
 use disc_hal_sim::defects::Defect;
 
-use crate::commands::{HeatArgs, OpticsArgs, OptimiseArgs, SupplyArgs, Tuning, VerifyArgs};
+use crate::commands::{
+    ClaimsArgs, CompareArgs, HeatArgs, MediaArgs, OpticsArgs, OptimiseArgs, SupplyArgs, Tuning, VerifyArgs,
+};
 use crate::exit;
 use crate::selector::{Link, Selector};
 
@@ -51,9 +53,11 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Udev(Udev),
     Supply(SupplyArgs),
-    Media(Media),
     Optics(OpticsArgs),
     Heat(HeatArgs),
+    Media(MediaArgs),
+    Claims(ClaimsArgs),
+    Compare(CompareArgs),
     /// Goes between files and raw channel bits, without any disc.
     #[command(subcommand)]
     Format(Format),
@@ -490,18 +494,6 @@ pub(crate) struct UdevCheck {
     /// Prints one JSON document.
     #[arg(long)]
     pub(crate) json: bool,
-}
-
-/// Lists the media that are built in, or prints one as a medium file.
-#[derive(Debug, Args)]
-#[command(after_long_help = "\
-Examples:
-  disc-hal media
-  disc-hal media dual-layer > mine.toml
-  disc-hal record README.md --medium mine.toml")]
-pub(crate) struct Media {
-    /// A preset or a medium file; it is checked and printed.
-    pub(crate) name: Option<String>,
 }
 
 /// What to do with channel bits.

@@ -287,8 +287,19 @@ impl Layer {
     }
 }
 
-/// The presets: names and medium files.
-const PRESETS: &[(&str, &str)] = &[("dual-layer", include_str!("presets/dual-layer.toml"))];
+/// The presets: names and medium files. One for each claim of patents A and B that a disc
+/// can meet, and one for the contrast of each.
+const PRESETS: &[(&str, &str)] = &[
+    ("dual-layer", include_str!("presets/dual-layer.toml")),
+    ("matched-low-k", include_str!("presets/matched-low-k.toml")),
+    ("matched-stripe", include_str!("presets/matched-stripe.toml")),
+    ("matched-two-thickness", include_str!("presets/matched-two-thickness.toml")),
+    ("thin-reflector", include_str!("presets/thin-reflector.toml")),
+    ("opposite-phase", include_str!("presets/opposite-phase.toml")),
+    ("recessed", include_str!("presets/recessed.toml")),
+    ("flat-dye", include_str!("presets/flat-dye.toml")),
+    ("not-inverted", include_str!("presets/not-inverted.toml")),
+];
 
 impl Medium {
     /// Names of the presets.

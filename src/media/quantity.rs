@@ -70,7 +70,7 @@ macro_rules! quantity {
             }
 
             fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-                number_with_unit(concat!("A ", $what, ": a number and its unit."), &[$($unit),+], $example)
+                number_with_unit(concat!("Number and unit (", $what, ")."), &[$($unit),+], $example)
             }
         }
     };
@@ -131,7 +131,7 @@ macro_rules! serde_as_text {
 
             fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
                 let units = Self::UNITS;
-                number_with_unit("A whole number of the smallest unit.", units, &format!("1 {}", units[0]))
+                number_with_unit("Number and unit, a whole number of the smallest.", units, &format!("1 {}", units[0]))
             }
         }
     )+};

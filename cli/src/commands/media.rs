@@ -1,14 +1,52 @@
 //! `disc-hal media`.
 
+use clap::Args;
 use disc_hal::media::Medium;
+use disc_hal_sim::APERTURE;
+use disc_hal_sim::claims;
+use disc_hal_sim::dual_layer::DualLayer;
+use rayon::prelude::*;
+use serde::Serialize;
 
-use crate::args::Media;
 use crate::exit::{Code, Failure};
 use crate::output;
 use crate::table::render;
 
-/// Lists the presets, or prints a medium.
-pub(super) fn run(args: &Media) -> Result<Code, Failure> {
+/// Lists the media that are built in, with what follows from their films, or prints one as a medium file.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  disc-hal media
+  disc-hal media dual-layer > mine.toml
+  disc-hal media --schema > medium.schema.json
+  disc-hal record README.md --medium mine.toml")]
+pub(crate) struct MediaArgs {
+    /// A preset or a medium file; it is checked and printed.
+    name: Option<String>,
+    /// Prints the list as one JSON document.
+    #[arg(long, conflicts_with = "name")]
+    json: bool,
+    /// Prints the JSON schema of medium files, for editors.
+    #[arg(long, conflicts_with_all = ["name", "json"])]
+    schema: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct Line {
+    medium: String,
+    /// Percent, from outside the disc, blank groove.
+    reflectance: [f64; 2],
+    /// Percent, of the blank first layer.
+    transmittance: f64,
+    claims_met: Vec<String>,
+    description: String,
+}
+
+pub(super) fn run(args: &MediaArgs) -> Result<Code, Failure> {
+    if args.schema {
+        output::json(&Medium::schema())?;
+        return Ok(Code::Pass);
+    }
     if let Some(name) = &args.name {
         let text = Medium::load(name)?
             .to_toml()
@@ -16,11 +54,36 @@ pub(super) fn run(args: &Media) -> Result<Code, Failure> {
         output::stdout(text.as_bytes())?;
         return Ok(Code::Pass);
     }
-    let mut rows = vec![["medium", "layers", "description"].map(String::from).to_vec()];
-    for name in Medium::presets() {
-        let medium = Medium::load(name)?;
-        rows.push(vec![medium.name, medium.layers.len().to_string(), medium.description]);
+    let names: Vec<&str> = Medium::presets().collect();
+    let lines: Vec<Line> = names.par_iter().map(|name| line(name)).collect::<Result<_, _>>()?;
+    if args.json {
+        output::json(&lines)?;
+        return Ok(Code::Pass);
+    }
+    let mut rows =
+        vec![["medium", "R_L0 %", "R_L1 %", "T_L0 %", "claims met", "description"].map(String::from).to_vec()];
+    for l in lines {
+        let [r0, r1] = l.reflectance.map(|r| format!("{r:.1}"));
+        rows.push(vec![l.medium, r0, r1, format!("{:.1}", l.transmittance), l.claims_met.join(" "), l.description]);
     }
     output::stdout(render(&rows).as_bytes())?;
     Ok(Code::Pass)
+}
+
+fn line(name: &str) -> Result<Line, Failure> {
+    let medium = Medium::load(name)?;
+    let cant = |e: disc_hal_sim::ModelError| {
+        Failure::new(Code::Data, format!("the medium `{name}` can't be computed")).because(e)
+    };
+    let films = DualLayer::of(&medium).map_err(|e| cant(e.into()))?;
+    let optics = films.optics().map_err(|e| cant(e.into()))?;
+    let cross = films.cross_track(APERTURE);
+    let findings = claims::check(&medium).map_err(cant)?;
+    Ok(Line {
+        reflectance: [0, 1].map(|layer| 100.0 * optics.seen(&cross, layer, 0.0)),
+        transmittance: 100.0 * optics.l0_transmittance,
+        claims_met: findings.iter().filter(|f| f.met).map(|f| f.claim.to_string()).collect(),
+        medium: medium.name,
+        description: medium.description,
+    })
 }

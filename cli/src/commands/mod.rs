@@ -1,6 +1,8 @@
 //! The commands.
 
 mod benches;
+mod claims;
+pub(crate) mod compare;
 mod completions;
 mod conformance;
 mod emulate;
@@ -17,7 +19,10 @@ mod supply;
 mod udev;
 mod verify;
 
+pub(crate) use claims::ClaimsArgs;
+pub(crate) use compare::CompareArgs;
 pub(crate) use heat::HeatArgs;
+pub(crate) use media::MediaArgs;
 pub(crate) use optics::OpticsArgs;
 pub(crate) use optimise::{OptimiseArgs, Tuning};
 pub(crate) use supply::SupplyArgs;
@@ -54,6 +59,8 @@ pub(crate) fn run(cli: Cli) -> Result<Code, Failure> {
         Command::Media(args) => media::run(&args),
         Command::Optics(args) => optics::run(&args),
         Command::Heat(args) => heat::run(&args, voice),
+        Command::Compare(args) => compare::run(&args, voice),
+        Command::Claims(args) => claims::run(&args),
         Command::Format(Format::Encode(args)) => format::encode(&args),
         Command::Format(Format::Decode(args)) => format::decode(&args),
         Command::Completions(args) => completions::run(&args),

@@ -1,6 +1,7 @@
 //! The report: one HTML file that needs nothing else.
 
 mod charts;
+mod compare;
 mod eye;
 mod health;
 mod map;
@@ -11,5 +12,6 @@ mod svg;
 mod tests;
 mod walk;
 
+pub(crate) use compare::compare;
 pub(crate) use health::health;
 pub(crate) use page::html;

@@ -8,7 +8,7 @@ use crate::exit::Failure;
 use crate::through::warnings;
 use crate::view::{COLUMNS, Part, View, cells, sector, verdict_cells, word};
 
-const STYLE: &str = include_str!("style.css");
+pub(super) const STYLE: &str = include_str!("style.css");
 
 /// The report on `view`, all in one file. `kind` says of what: `Recording`.
 pub(crate) fn html(kind: &str, view: &View<'_>) -> Result<String, Failure> {

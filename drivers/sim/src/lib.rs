@@ -45,6 +45,7 @@
 //! Crosstalk of neighbouring tracks, tilt, aberrations, diffraction beyond the
 //! transfer function, speeds other than the medium's own.
 
+pub mod claims;
 pub mod complex;
 mod condition;
 pub mod defects;

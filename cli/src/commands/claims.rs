@@ -1,0 +1,120 @@
+//! `disc-hal claims`.
+
+use clap::Args;
+use clap::builder::PossibleValuesParser;
+use disc_hal::media::Medium;
+use disc_hal_sim::claims::{self, Bound, Claim, Figure, Finding};
+use serde::Serialize;
+
+use crate::exit::{Code, Failure};
+use crate::output;
+use crate::table::render;
+
+/// Checks a medium against the claims of the two dual-layer patents, with the figure of each.
+///
+/// Patent A is about heat: both layers lose it equally fast. Patent B is about two units
+/// bonded face to face, their grooves and lands. The figures are computed from films, grooves and
+/// heat of the description; "without" is the same figure with the claim's feature taken
+/// out of the description.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  disc-hal claims --medium matched-low-k
+  disc-hal claims --medium mine.toml --claim A1 --claim A5
+  disc-hal claims --medium mine.toml --require A1 || echo 'not matched'
+  disc-hal claims --medium mine.toml --json
+
+The exit code is 1 if a claim given with --require is not met.")]
+pub(crate) struct ClaimsArgs {
+    /// A preset (see `disc-hal media`) or a medium file.
+    #[arg(long, value_name = "NAME|FILE", default_value = "dual-layer")]
+    medium: String,
+    /// Only these claims; may be given several times.
+    #[arg(long, value_name = "CLAIM", ignore_case = true, value_parser = PossibleValuesParser::new(NAMES))]
+    claim: Vec<String>,
+    /// Fails if the claim is not met; may be given several times.
+    #[arg(long, value_name = "CLAIM", ignore_case = true, value_parser = PossibleValuesParser::new(NAMES))]
+    require: Vec<String>,
+    /// Prints one JSON document.
+    #[arg(long)]
+    json: bool,
+}
+
+/// The names of [`Claim::ALL`].
+const NAMES: [&str; 11] = ["A1", "A2", "A3", "A4", "A5", "B1", "B2", "B3", "B4", "B5", "B6"];
+
+#[derive(Debug, Serialize)]
+struct Document<'a> {
+    medium: &'a str,
+    claims: &'a [Finding],
+}
+
+fn among(claim: Claim, names: &[String]) -> bool {
+    names.iter().any(|n| n.eq_ignore_ascii_case(&claim.to_string()))
+}
+
+pub(super) fn run(args: &ClaimsArgs) -> Result<Code, Failure> {
+    let medium = Medium::load(&args.medium)?;
+    let wanted = |c: Claim| args.claim.is_empty() || among(c, &args.claim) || among(c, &args.require);
+    let claims: Vec<Claim> = Claim::ALL.into_iter().filter(|&c| wanted(c)).collect();
+    let findings = claims::check_some(&medium, &claims)
+        .map_err(|e| Failure::new(Code::Data, format!("the medium `{}` can't be computed", medium.name)).because(e))?;
+    if args.json {
+        output::json(&Document { medium: &medium.name, claims: &findings })?;
+    } else {
+        output::stdout(text(&medium, &findings).as_bytes())?;
+    }
+    let broken = findings.iter().any(|f| !f.met && among(f.claim, &args.require));
+    Ok(if broken { Code::LimitFailed } else { Code::Pass })
+}
+
+/// A figure in as many digits as say something.
+fn number(value: f64) -> String {
+    if value.is_nan() {
+        "none".into()
+    } else if value != 0.0 && !(0.001..1e4).contains(&value.abs()) {
+        format!("{value:.2e}")
+    } else if value.abs() >= 10.0 {
+        format!("{value:.1}")
+    } else {
+        format!("{value:.3}")
+    }
+}
+
+fn row(figure: &Figure) -> Vec<String> {
+    let holds = match figure.bound {
+        Bound::Told => "",
+        _ if figure.holds() => "ok",
+        _ => "out",
+    };
+    vec![
+        format!("      {}", figure.name),
+        number(figure.value),
+        figure.without.map_or(String::new(), |w| format!("without {}", number(w))),
+        figure.bound.to_string(),
+        holds.into(),
+    ]
+}
+
+fn text(medium: &Medium, findings: &[Finding]) -> String {
+    let mut out = format!("{}: {}\n", medium.name, medium.description);
+    for finding in findings {
+        let word = if finding.met { "met    " } else { "not met" };
+        out.push_str(&format!("\n{}  {word}  {}\n      {}\n", finding.claim, finding.demand, finding.why));
+        let rows: Vec<Vec<String>> = finding.figures.iter().map(row).collect();
+        out.push_str(&render(&rows));
+    }
+    let met = findings.iter().filter(|f| f.met).count();
+    out.push_str(&format!("\nmet: {met} of {}\n", findings.len()));
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_claim_can_be_asked_for() {
+        assert_eq!(Claim::ALL.map(|c| c.to_string()).as_slice(), NAMES);
+    }
+}

@@ -1,0 +1,105 @@
+//! Patent B, claims 3 to 6: where the grooves of both layers lie, and which way they are displaced.
+
+use disc_hal::media::Medium;
+
+use super::{Bound, Claim, Figure, Finding};
+use crate::APERTURE;
+use crate::dual_layer::DualLayer;
+use crate::model::ModelError;
+
+/// Push-pull below which a servo has nothing to hold on to (DVD-R: 0.22 before recording, less
+/// what a wide track makes of it).
+const LEAST_PUSH_PULL: f64 = 0.1;
+
+struct Tracks {
+    /// Distance of the layers' zero crossings, in pitches, 0 to 0.5.
+    displaced: f64,
+    /// Push-pull of each layer with its sign.
+    push_pull: [f64; 2],
+    /// Correlation of the first layer's shadow with the second's grooves, 1 in phase.
+    alignment: f64,
+    /// What is left of the shadow in the second layer's sum signal.
+    ripple: f64,
+}
+
+fn tracks(medium: &Medium) -> Result<Tracks, ModelError> {
+    let films = DualLayer::of(medium)?;
+    let (optics, cross) = (films.optics()?, films.cross_track(APERTURE));
+    let signals = [0, 1].map(|layer| cross.diffraction(optics.layer(layer)));
+    // A layer without push-pull crosses zero nowhere, and has no displacement.
+    let at = signals.map(|s| s.zero_crossing().unwrap_or(f64::NAN));
+    let apart = at[1] - at[0];
+    let shadow = films.shadow(&optics, APERTURE);
+    Ok(Tracks {
+        displaced: (apart - apart.round()).abs(),
+        push_pull: signals.map(|s| s.amplitude()),
+        alignment: shadow.alignment,
+        ripple: shadow.in_the_sum,
+    })
+}
+
+/// The same medium with the second layer's grooves displaced otherwise.
+fn displaced(medium: &Medium, degrees: f64) -> Medium {
+    let mut other = medium.clone();
+    other.layers[1].groove.phase.0 = medium.layers[0].groove.phase.0 + degrees;
+    other
+}
+
+fn phase_figures(here: &Tracks, there: &Tracks, displacement: Bound, alignment: Bound) -> Vec<Figure> {
+    vec![
+        Figure::new("zero crossings of the tracking error apart (pitches)", here.displaced, displacement)
+            .against(there.displaced),
+        // A first layer that passes as much light on the groove as on the land casts no shadow.
+        Figure::new(
+            "correlation of L0's shadow with L1's grooves (1 in phase)",
+            here.alignment,
+            if here.alignment.abs() < 1e-6 { Bound::Told } else { alignment },
+        )
+        .against(there.alignment),
+        Figure::new("ripple that the shadow leaves in L1's sum signal", here.ripple, Bound::Told),
+    ]
+}
+
+pub(super) fn in_phase(medium: &Medium) -> Result<Finding, ModelError> {
+    let (here, there) = (tracks(medium)?, tracks(&displaced(medium, 180.0))?);
+    let figures = phase_figures(&here, &there, Bound::AtMost(0.05), Bound::AtLeast(0.9));
+    Ok(Finding::of(Claim::B3, figures))
+}
+
+pub(super) fn opposite_phase(medium: &Medium) -> Result<Finding, ModelError> {
+    let (here, there) = (tracks(medium)?, tracks(&displaced(medium, 0.0))?);
+    // Of grooves narrower than lands the correlation is above -1: -f / (1 - f) for a share f.
+    let figures = phase_figures(&here, &there, Bound::Within(0.45, 0.55), Bound::AtMost(-0.5));
+    Ok(Finding::of(Claim::B4, figures))
+}
+
+fn polarity(claim: Claim, medium: &Medium, wanted: [bool; 2], product: f64) -> Result<Finding, ModelError> {
+    let here = tracks(medium)?;
+    let mut other = medium.clone();
+    other.layers[1].groove.depth.0 *= -1.0;
+    let there = tracks(&other)?;
+    let sign = |t: &Tracks| t.push_pull[0].signum() * t.push_pull[1].signum();
+    let mut figures = vec![
+        Figure::new("sign of the tracking error's slope, L0 times L1", sign(&here), Bound::Within(product, product))
+            .against(sign(&there)),
+    ];
+    for (layer, (value, without)) in here.push_pull.into_iter().zip(there.push_pull).enumerate() {
+        let name = format!("push-pull of L{layer}, peak to peak over the sum");
+        figures.push(Figure::new(name, value.abs(), Bound::AtLeast(LEAST_PUSH_PULL)).against(without.abs()));
+    }
+    let raised = [0, 1].map(|layer| medium.layers[layer].groove.depth.0 > 0.0);
+    if raised == wanted {
+        return Ok(Finding::of(claim, figures));
+    }
+    let says = raised.map(|r| if r { "toward the first substrate" } else { "away from it" });
+    let why = format!("the groove is displaced {} in L0 and {} in L1", says[0], says[1]);
+    Ok(Finding::lacking(claim, why, figures))
+}
+
+pub(super) fn both_raised(medium: &Medium) -> Result<Finding, ModelError> {
+    polarity(Claim::B5, medium, [true, true], 1.0)
+}
+
+pub(super) fn raised_and_recessed(medium: &Medium) -> Result<Finding, ModelError> {
+    polarity(Claim::B6, medium, [true, false], -1.0)
+}

@@ -1,0 +1,216 @@
+//! Whether a dual-layer medium has what the patents claim, with the figure that says so.
+//!
+//! Every figure is computed from the films, grooves and heat of the description, by the same
+//! models that the simulated bench uses; nothing is read off a flag. Where a claim is about a
+//! feature, the figure is computed a second time with the feature taken out of the
+//! description ([`Figure::without`]), so that the effect shows and not only the presence.
+//!
+//! Bounds are those of the project's list of claims. They hold for assumed materials: see the
+//! text of each [`Claim`].
+
+mod grooves;
+mod heat;
+mod units;
+
+use core::fmt;
+
+use disc_hal::media::Medium;
+use rayon::prelude::*;
+use serde::Serialize;
+
+use crate::model::ModelError;
+
+use heat::Heat;
+pub use heat::{PULSES, contact_areas, heat_ratio};
+
+/// A claim of patent A (heat) or B (units and grooves).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[non_exhaustive]
+pub enum Claim {
+    /// Both dyes lose heat equally fast to their reflector.
+    A1,
+    /// The second reflector touches only a part of the second dye.
+    A2,
+    /// The second reflector is thick in that part and thinner beyond it.
+    A3,
+    /// The irradiated areas of contact of both layers are equal.
+    A4,
+    /// A film that conducts heat badly lies between the second dye and its reflector.
+    A5,
+    /// Two units, the second one inverted, bonded film to dye.
+    B1,
+    /// Grooves and lands in both layers; the dye is equally thick in both grooves, and thicker there than on the land.
+    B2,
+    /// The grooves of both layers lie over each other.
+    B3,
+    /// The grooves of one layer lie over the lands of the other.
+    B4,
+    /// Grooves of both layers displaced toward the first substrate.
+    B5,
+    /// Groove raised in the first layer, recessed in the second.
+    B6,
+}
+
+impl Claim {
+    /// All of them.
+    pub const ALL: [Self; 11] =
+        [Self::A1, Self::A2, Self::A3, Self::A4, Self::A5, Self::B1, Self::B2, Self::B3, Self::B4, Self::B5, Self::B6];
+
+    /// What it demands of a medium.
+    #[must_use]
+    pub const fn demand(self) -> &'static str {
+        match self {
+            Self::A1 => "the dye of each layer loses heat to its reflector equally fast",
+            Self::A2 => "the second reflector touches only part of the second dye",
+            Self::A3 => "the second reflector is thick in that part and thinner beyond it",
+            Self::A4 => "the irradiated areas where dye and reflector touch are equal in both layers",
+            Self::A5 => "a film of low heat conductivity lies between the second dye and its reflector",
+            Self::B1 => "two units, the second inverted: its dye faces the translucent film of the first",
+            Self::B2 => "dye equally thick in the grooves of both layers, and thicker than on the lands",
+            Self::B3 => "the grooves of both layers are in phase along the radius",
+            Self::B4 => "the grooves of both layers are in opposite phase along the radius",
+            Self::B5 => "the grooves of both layers are displaced toward the first substrate",
+            Self::B6 => "the groove is raised toward the light in the first layer, recessed in the second",
+        }
+    }
+}
+
+impl fmt::Display for Claim {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self:?}")
+    }
+}
+
+/// What a figure must be.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Bound {
+    /// From the first to the second value, both included.
+    Within(f64, f64),
+    /// This or more.
+    AtLeast(f64),
+    /// This or less.
+    AtMost(f64),
+    /// Anything: told because it says more.
+    Told,
+}
+
+impl Bound {
+    /// Whether a value keeps it; a NaN never does.
+    #[must_use]
+    pub fn holds(self, value: f64) -> bool {
+        match self {
+            Self::Within(low, high) => (low..=high).contains(&value),
+            Self::AtLeast(low) => value >= low,
+            Self::AtMost(high) => value <= high,
+            Self::Told => true,
+        }
+    }
+}
+
+impl fmt::Display for Bound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Within(low, high) => write!(f, "{low} to {high}"),
+            Self::AtLeast(low) => write!(f, ">= {low}"),
+            Self::AtMost(high) => write!(f, "<= {high}"),
+            Self::Told => f.write_str("-"),
+        }
+    }
+}
+
+/// A number that a claim stands or falls with.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Figure {
+    /// What it is, with its unit if it has one.
+    pub name: String,
+    /// Of the medium as described.
+    pub value: f64,
+    /// The same with the claim's feature taken out of the description; `None` where that
+    /// makes no sense or changes nothing.
+    pub without: Option<f64>,
+    /// What it must be.
+    pub bound: Bound,
+}
+
+impl Figure {
+    fn new(name: impl Into<String>, value: f64, bound: Bound) -> Self {
+        Self { name: name.into(), value, without: None, bound }
+    }
+
+    fn against(self, without: f64) -> Self {
+        Self { without: Some(without), ..self }
+    }
+
+    /// Whether the bound is kept.
+    #[must_use]
+    pub fn holds(&self) -> bool {
+        self.bound.holds(self.value)
+    }
+}
+
+/// What was found about one claim.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Finding {
+    /// The claim.
+    pub claim: Claim,
+    /// What it demands.
+    pub demand: &'static str,
+    /// Whether the description has what the claim demands, and every figure keeps its bound.
+    pub met: bool,
+    /// Why, in a sentence.
+    pub why: String,
+    /// The figures, the deciding one first.
+    pub figures: Vec<Figure>,
+}
+
+impl Finding {
+    /// A finding whose feature the description has: it stands if the figures do.
+    fn of(claim: Claim, figures: Vec<Figure>) -> Self {
+        let broken: Vec<&str> = figures.iter().filter(|f| !f.holds()).map(|f| f.name.as_str()).collect();
+        let why = if broken.is_empty() {
+            "described, and every figure within its bound".to_owned()
+        } else {
+            format!("described, but out of bounds: {}", broken.join(", "))
+        };
+        Self { claim, demand: claim.demand(), met: broken.is_empty(), why, figures }
+    }
+
+    /// A finding whose feature the description lacks.
+    fn lacking(claim: Claim, why: impl Into<String>, figures: Vec<Figure>) -> Self {
+        Self { claim, demand: claim.demand(), met: false, why: why.into(), figures }
+    }
+}
+
+/// Checks a medium against every claim, in their order.
+///
+/// # Errors
+/// [`ModelError`] for a medium that can't be computed, or that has not two layers.
+pub fn check(medium: &Medium) -> Result<Vec<Finding>, ModelError> {
+    check_some(medium, &Claim::ALL)
+}
+
+/// Checks a medium against some claims, in the order in which they are given.
+///
+/// # Errors
+/// [`ModelError`] likewise.
+pub fn check_some(medium: &Medium, claims: &[Claim]) -> Result<Vec<Finding>, ModelError> {
+    let needs_heat = claims.iter().any(|c| matches!(c, Claim::A1 | Claim::A2 | Claim::A3 | Claim::A5));
+    let heat = if needs_heat { Some(Heat::of(medium)?) } else { None };
+    let one = |&claim: &Claim| match (claim, &heat) {
+        (Claim::A1, Some(heat)) => Ok(heat::equal_conduction(heat)),
+        (Claim::A2, Some(heat)) => heat::partial_contact(heat),
+        (Claim::A3, Some(heat)) => heat::two_thicknesses(heat),
+        (Claim::A5, Some(heat)) => heat::low_conductivity(heat),
+        (Claim::B1, _) => units::inverted(medium),
+        (Claim::B2, _) => units::groove_and_land(medium),
+        (Claim::B3, _) => grooves::in_phase(medium),
+        (Claim::B4, _) => grooves::opposite_phase(medium),
+        (Claim::B5, _) => grooves::both_raised(medium),
+        (Claim::B6, _) => grooves::raised_and_recessed(medium),
+        // What is left once there is heat for those above.
+        _ => heat::equal_areas(medium),
+    };
+    claims.par_iter().map(one).collect()
+}
