@@ -32,7 +32,7 @@ pub use frame::{
     buffer_for, build, encoded_max, parse,
 };
 #[cfg(feature = "std")]
-pub use host::{LinkStats, OpenError, OpenOptions, Probe, Remote, probe};
+pub use host::{LinkStats, OpenError, OpenOptions, Probe, Remote, code, probe};
 pub use kind::{Class, Kind};
 #[cfg(feature = "std")]
 pub use loopback::Loopback;
