@@ -110,6 +110,7 @@ mod order;
 mod pieces;
 mod power;
 mod problem;
+mod pulses;
 mod read;
 mod session;
 mod shots;

@@ -34,7 +34,7 @@ const WRONG_RUNS: f64 = 0.2;
 const PATIENCE: u32 = 3;
 /// Jitter by which a strategy must be better to be kept, percent of T: the noise of a
 /// piece's jitter.
-const GAIN: f64 = 0.03;
+pub(super) const GAIN: f64 = 0.03;
 /// Asymmetry off its goal from which on the power follows, and from which on the slope is
 /// no longer trusted.
 const BETA_OFF: (f64, f64) = (0.01, 0.15);
@@ -43,81 +43,31 @@ const BETA_OFF: (f64, f64) = (0.01, 0.15);
 const BETA_NEAR: f64 = 0.04;
 /// Most that the power follows at a time.
 const POWER_STEP: f64 = 0.08;
-/// Strides in which widths are tried, steps.
-const STRIDES: [i16; 2] = [2, 1];
-
-/// Steps by which the last pulse of 4T marks is tried elsewhere, how often one way, and
-/// iterations that each gets to show what it is worth.
-const PLACE: f64 = 8.0;
-const PLACES: usize = 3;
-const PLACE_ITERATIONS: u32 = 5;
-/// Jitter by which a place may be worse to go on from, percent of T.
-const PLACE_NOISE: f64 = 0.2;
-/// Iterations that a width gets to show what it is worth.
-const WIDTH_ITERATIONS: u32 = 3;
 /// Share of the start's jitter below which the sensitivities are probed once more.
 const FAR: f64 = 0.7;
 /// Steps by which a probe moves the entries of a group.
-const PROBE: f64 = 3.0;
+pub(super) const PROBE: f64 = 3.0;
 /// The groups, for people.
-const GROUP_NAMES: [&str; GROUPS] =
+pub(super) const GROUP_NAMES: [&str; GROUPS] =
     ["starts of 3T", "starts of 4T", "starts of 5T and longer", "ends of 3T", "ends of 4T", "ends of 5T and longer"];
 
 /// Where the power is held: beta at the calibrated power, and its slope.
 #[derive(Debug, Clone, Copy)]
-struct Hold {
+pub(super) struct Hold {
     beta: f64,
     per_uw: f64,
 }
 
 /// An optimisation under way.
-struct Run {
+pub(super) struct Run {
     layer: usize,
     area: Area,
     options: OptimiseOptions,
     partition: Option<Partition>,
-    hold: Option<Hold>,
-    corrector: Corrector,
-    result: StrategyResult,
-    best: usize,
-}
-
-/// The width of a pulse.
-#[derive(Debug, Clone, Copy)]
-enum Width {
-    Top(usize),
-    Multi,
-    Last,
-}
-
-impl Width {
-    const ALL: [(Self, &'static str); 4] = [
-        (Self::Top(2), "top of 5T and longer"),
-        (Self::Last, "last"),
-        (Self::Top(1), "top of 4T"),
-        (Self::Multi, "multi"),
-    ];
-
-    /// The strategy with another width; `None` where it can't be.
-    fn widened(self, mut strategy: WriteStrategy, by: i16) -> Option<WriteStrategy> {
-        let longest = 2 * i16::from(WriteStrategy::STEPS_PER_BIT);
-        let width = |old: u8, longest: i16| {
-            let new = i16::from(old) + by;
-            (1..=longest).contains(&new).then_some(new as u8)
-        };
-        match self {
-            Self::Top(m) => {
-                strategy.top[m] = width(strategy.top[m], longest)?;
-                // Its heat ends where it did.
-                for lead in &mut strategy.lead[m] {
-                    *lead = i8::try_from(i16::from(*lead) - by).ok()?;
-                }
-            }
-            Self::Multi => strategy.multi = width(strategy.multi, longest / 2)?,
-            Self::Last => strategy.last = width(strategy.last, longest)?,
-        }
-        Some(strategy)
-    }
+    pub(super) hold: Option<Hold>,
+    pub(super) corrector: Corrector,
+    pub(super) result: StrategyResult,
+    pub(super) best: usize,
 }
 
 impl Session<'_> {
@@ -315,7 +265,7 @@ impl Session<'_> {
     }
 
     /// Writes and measures a strategy; `Err` inside where its signal is too bad.
-    fn attempt(
+    pub(super) fn attempt(
         &mut self,
         run: &mut Run,
         strategy: WriteStrategy,
@@ -406,7 +356,7 @@ impl Session<'_> {
 
     /// Corrects the table, beginning with an iteration that was measured. A correction that
     /// made it worse is taken back, and half of it is tried.
-    fn align(&mut self, run: &mut Run, from: usize, most: u32) -> Result<Ended, Problem> {
+    pub(super) fn align(&mut self, run: &mut Run, from: usize, most: u32) -> Result<Ended, Problem> {
         let (mut at, mut failed) = (from, None);
         let (mut damping, mut stale) = (run.options.damping.clamp(0.1, 1.0), 0);
         for _ in 0..most.max(1) {
@@ -452,7 +402,7 @@ impl Session<'_> {
     }
 
     /// The power that brings beta back to where it is held.
-    fn followed(&self, hold: Option<Hold>, now: &StrategyIteration) -> Microwatts {
+    pub(super) fn followed(&self, hold: Option<Hold>, now: &StrategyIteration) -> Microwatts {
         let peak = now.strategy.peak;
         let Some((hold, beta)) = hold.zip(now.beta) else { return peak };
         let off = beta - hold.beta;
@@ -466,106 +416,13 @@ impl Session<'_> {
     }
 
     /// Why no further piece is to be written.
-    fn spent(&self, run: &Run) -> Option<Ended> {
+    pub(super) fn spent(&self, run: &Run) -> Option<Ended> {
         let steps = self.options.calibration_steps as u32;
         if run.result.pieces + steps + 2 >= run.options.most_pieces {
             return Some(Ended::Pieces);
         }
         let left = (run.area.last + 1).saturating_sub(run.result.last + 1) / PARTITION;
         (left <= run.options.keep_partitions + LAST_PARTITIONS).then_some(Ended::TestArea)
-    }
-
-    /// Tries the widths of the pulses, as long as one is better.
-    fn widths(&mut self, run: &mut Run) -> Result<Option<Ended>, Problem> {
-        // A last pulse that joins the first one, or parts from it, makes another kind of mark,
-        // which no small step finds.
-        for by in [-PLACE, PLACE] {
-            let mut from = run.best;
-            for _ in 0..PLACES {
-                if let Some(stop) = self.spent(run) {
-                    return Ok(Some(stop));
-                }
-                match self.try_place(run, from, by)? {
-                    Some(next) => from = next,
-                    None => break,
-                }
-            }
-        }
-        for stride in STRIDES {
-            loop {
-                let before = run.best().jitter_percent;
-                for (width, name) in Width::ALL {
-                    for by in [stride, -stride] {
-                        // On in a direction that is good.
-                        loop {
-                            if let Some(stop) = self.spent(run) {
-                                return Ok(Some(stop));
-                            }
-                            if !self.try_width(run, width, name, by)? {
-                                break;
-                            }
-                        }
-                    }
-                }
-                if run.best().jitter_percent > before - 2.0 * GAIN {
-                    break;
-                }
-            }
-        }
-        Ok(Some(Ended::Converged))
-    }
-
-    /// Moves the last pulse of 4T marks and puts the table right again. What came of it, if
-    /// it is worth going on from: better, or no worse than by the noise of a piece.
-    fn try_place(&mut self, run: &mut Run, from: usize, by: f64) -> Result<Option<usize>, Problem> {
-        const GROUP: usize = 4;
-        let (best, known) = (run.best, run.corrector.clone());
-        let lowest = run.best().jitter_percent;
-        let moved = |strategy: WriteStrategy, by: f64| with_table(strategy, &probe(&table(&strategy), GROUP, by));
-        let trial = moved(run.result.iterations[from].strategy, by);
-        if self.attempt(run, trial, format!("place of {} {by:+}", GROUP_NAMES[GROUP]))?.is_err() {
-            return Ok(None);
-        }
-        let first = run.result.iterations.len() - 1;
-        let before = shifts(&run.result.iterations[first].shifts);
-        let further = by.signum() * PROBE;
-        if self.attempt(run, moved(trial, further), format!("probe of {}", GROUP_NAMES[GROUP]))?.is_ok() {
-            let after = run.result.iterations.last().map(|i| shifts(&i.shifts));
-            run.corrector.probed(GROUP, further, &before, &after.unwrap_or(before));
-        }
-        self.align(run, first, PLACE_ITERATIONS)?;
-        let tried = run.result.iterations.iter().enumerate().skip(first);
-        let reached = tried.min_by(|a, b| a.1.jitter_percent.total_cmp(&b.1.jitter_percent));
-        let next = reached.filter(|(_, one)| one.jitter_percent < lowest + PLACE_NOISE).map(|(i, _)| i);
-        if run.best == best && next.is_none() {
-            run.corrector = known;
-        }
-        Ok(next)
-    }
-
-    /// Whether the best strategy is better with another width.
-    fn try_width(&mut self, run: &mut Run, width: Width, name: &str, by: i16) -> Result<bool, Problem> {
-        let base = run.best;
-        let goal = run.best().within_percent - 2.0 * GAIN;
-        let Some(mut trial) = width.widened(run.best().strategy, by) else { return Ok(false) };
-        // Twice at most: the first one may show that it needs another power.
-        for _ in 0..2 {
-            let before = run.result.iterations.len();
-            if self.attempt(run, trial, format!("{name} {by:+}"))?.is_err() {
-                return Ok(false);
-            }
-            let peak = self.followed(run.hold, &run.result.iterations[before]);
-            if run.result.iterations[before].within_percent < goal {
-                self.align(run, before, WIDTH_ITERATIONS)?;
-                return Ok(run.best != base);
-            }
-            // Not worth another piece if the power hardly changes.
-            if peak.0.abs_diff(trial.peak.0) * 100 < 2 * trial.peak.0 || self.spent(run).is_some() {
-                break;
-            }
-            trial.peak = peak;
-        }
-        Ok(run.best != base)
     }
 
     /// Calibrates the best strategy and measures it on a piece of its own.
@@ -596,7 +453,7 @@ impl Session<'_> {
 }
 
 impl Run {
-    fn best(&self) -> &StrategyIteration {
+    pub(super) fn best(&self) -> &StrategyIteration {
         &self.result.iterations[self.best]
     }
 

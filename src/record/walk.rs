@@ -216,6 +216,7 @@ impl Session<'_> {
 mod tests {
     use super::super::summary::{CalibrationPoint, Fit};
     use super::*;
+    use crate::record::CalibrationMethod;
 
     #[test]
     fn short_files_are_written_at_one_power() {
@@ -236,7 +237,17 @@ mod tests {
             note: String::new(),
         });
         let fit = Fit { coefficients: [0.0; 3], centre_uw: 0.0, scale_uw: 1.0, residuals: Vec::new(), rms: 0.0 };
-        Calibration { layer: 0, first: 0, last: 0, points: points.collect(), fit, target: 0.0, optimum_uw: 14_000 }
+        Calibration {
+            layer: 0,
+            first: 0,
+            last: 0,
+            points: points.collect(),
+            fit,
+            method: CalibrationMethod::Beta,
+            target: 0.0,
+            reference_uw: None,
+            optimum_uw: 14_000,
+        }
     }
 
     #[test]

@@ -374,7 +374,7 @@ mod tests {
             }
             assert_eq!(table.outside, 0);
             let total: u64 = table.intervals.iter().map(|&c| u64::from(c)).sum();
-            assert_eq!(total, table.lines.iter().map(|l| l.count).sum());
+            assert_eq!(total, table.lines.iter().map(|l| l.count).sum::<u64>());
         }
         assert!(t.marks.lines[9].shift_t.is_none(), "no 12T runs");
     }

@@ -166,7 +166,7 @@ mod tests {
                 assert_eq!(resample(&all, baud, baud, framing), all, "{baud}");
             }
         }
-        assert_eq!(resample(&[], 9600, 115_200, Framing::Give), []);
+        assert!(resample(&[], 9600, 115_200, Framing::Give).is_empty());
     }
 
     #[test]
@@ -187,12 +187,12 @@ mod tests {
         // start bit and 3.5 data bits, then idle; the 4th is sampled as the line goes up.
         assert_eq!(resample(&[0], 2, 1, Framing::Drop), [0b1111_1000]);
         // At 2 A it is low for 18: a byte of 0 without a stop bit.
-        assert_eq!(resample(&[0], 1, 2, Framing::Drop), []);
+        assert!(resample(&[0], 1, 2, Framing::Drop).is_empty());
         assert_eq!(resample(&[0], 1, 2, Framing::Give), [0]);
         // 0xff is low for one bit: at 2 A a start bit and a low first data bit.
         assert_eq!(resample(&[0xff], 1, 2, Framing::Drop), [0b1111_1110]);
         // At a quarter it is over before the middle of a start bit.
-        assert_eq!(resample(&[0xff], 4, 1, Framing::Drop), []);
+        assert!(resample(&[0xff], 4, 1, Framing::Drop).is_empty());
     }
 
     #[test]
