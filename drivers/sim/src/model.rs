@@ -1,12 +1,12 @@
 //! From a medium's description to what the world needs: levels, heat, edges.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use disc_hal::hal::WriteStrategy;
 use disc_hal::media::Medium;
 
-use crate::dual_layer::{self, CrossTrack, DualLayer, MediumOptics, Unsupported};
+use crate::dual_layer::{self, CrossTrack, DualLayer, MediumOptics, Unsupported, WriteOptics};
 use crate::heat::{ImpulseResponse, Resolution};
 use crate::optics::StackError;
 use crate::writing::{EdgeTable, Kernel, SLOTS, SolvedEdges, Strategy, WritePower, class};
@@ -60,12 +60,20 @@ pub(crate) struct LayerModel {
     /// Fall of the light on a mark by its half width in steps of `width_step`.
     depths: Vec<f32>,
     width_step: f64,
-    response: ImpulseResponse,
+    /// How light becomes heat when something is written, and what comes of it: computed when
+    /// it is needed, for films in bands it takes a second.
+    write: WriteOptics,
+    spot_radius: f64,
+    response: OnceLock<ImpulseResponse>,
     /// Rise of temperature at which the dye decomposes, in kelvin.
     threshold: f64,
 }
 
 impl LayerModel {
+    fn response(&self) -> &ImpulseResponse {
+        self.response.get_or_init(|| self.write.response(self.spot_radius, &Resolution::default()))
+    }
+
     /// Fall of the light, 0 to 1, on a mark of half width `half_width` metres.
     pub(crate) fn depth(&self, half_width: f64) -> f32 {
         let x = (half_width / self.width_step).clamp(0.0, (WIDTHS - 1) as f64);
@@ -133,7 +141,7 @@ impl Model {
         let strategy = Strategy::from(strategy);
         // The speed in mm/s: finer differences don't show.
         let speed = (velocity * 1e3).round() as u64;
-        let response = &self.layers[layer].response;
+        let response = self.layers[layer].response();
         let kernel = self
             .kernels
             .entry((layer, speed))
@@ -176,7 +184,9 @@ fn layer_model(
         push_pull: 0.5 * cross.push_pull(layer),
         depths,
         width_step,
-        response: write.response(cross.spot_radius, &Resolution::default()),
+        write,
+        spot_radius: cross.spot_radius,
+        response: OnceLock::new(),
         threshold: decomposition - AMBIENT,
     })
 }

@@ -105,6 +105,8 @@ fn the_area_in_the_spot_is_that_of_a_circle_between_chords() {
     let counted = 4.0 * radius * radius * f64::from(inside) / f64::from(n * n);
     let [full, stripe] = contact_areas(&m).unwrap();
     assert!((stripe / counted - 1.0).abs() < 1e-3, "{stripe} {counted}");
+    // With a film between dye and reflector there is no contact at all.
+    assert_eq!(contact_areas(&preset("matched-low-k")).unwrap()[1], 0.0);
     assert!((full / (core::f64::consts::PI * radius * radius) - 1.0).abs() < 1e-9);
 }
 

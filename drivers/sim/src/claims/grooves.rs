@@ -1,16 +1,18 @@
 //! Patent B, claims 3 to 6: where the grooves of both layers lie, and which way they are displaced.
 
+use disc_hal::hal::Polarity;
 use disc_hal::media::Medium;
 
 use super::{Bound, Claim, Figure, Finding};
-use crate::APERTURE;
 use crate::dual_layer::DualLayer;
 use crate::model::ModelError;
+use crate::{APERTURE, GrooveDisplacement, groove_displacement};
 
 /// Push-pull below which a servo has nothing to hold on to (DVD-R: 0.22 before recording, less
 /// what a wide track makes of it).
 const LEAST_PUSH_PULL: f64 = 0.1;
 
+/// What the closed forms say of a medium's grooves.
 struct Tracks {
     /// Distance of the layers' zero crossings, in pitches, 0 to 0.5.
     displaced: f64,
@@ -38,6 +40,40 @@ fn tracks(medium: &Medium) -> Result<Tracks, ModelError> {
     })
 }
 
+/// What a simulated bench finds of them: which slope has addresses, and where the push-pull of
+/// either layer passes zero. The closed forms take the displacement from the description; this
+/// doesn't. `Err` says why the bench can't follow the tracks.
+#[derive(Debug)]
+pub(super) struct Followed(Result<GrooveDisplacement, String>);
+
+impl Followed {
+    pub(super) fn on(medium: &Medium) -> Self {
+        // The seed sets where the disc lies and its noise; the grooves don't depend on it.
+        Self(groove_displacement(medium, 1).map_err(|e| e.to_string()))
+    }
+
+    /// The finding, if the tracks can't be followed.
+    fn lost(&self, claim: Claim) -> Option<Finding> {
+        let error = self.0.as_ref().err()?;
+        Some(Finding::lacking(claim, format!("a bench can't follow its tracks: {error}"), Vec::new()))
+    }
+
+    fn displaced(&self) -> f64 {
+        self.0.as_ref().map_or(f64::NAN, |d| d.pitches.abs())
+    }
+
+    /// Product of the signs of the slopes on which addresses were read.
+    fn slopes(&self) -> f64 {
+        let sign = |layer: usize| {
+            self.0.as_ref().map_or(f64::NAN, |d| match d.layers[layer].polarity {
+                Polarity::Rising => 1.0,
+                Polarity::Falling => -1.0,
+            })
+        };
+        sign(0) * sign(1)
+    }
+}
+
 /// The same medium with the second layer's grooves displaced otherwise.
 fn displaced(medium: &Medium, degrees: f64) -> Medium {
     let mut other = medium.clone();
@@ -45,9 +81,15 @@ fn displaced(medium: &Medium, degrees: f64) -> Medium {
     other
 }
 
-fn phase_figures(here: &Tracks, there: &Tracks, displacement: Bound, alignment: Bound) -> Vec<Figure> {
+fn phase_figures(
+    followed: &Followed,
+    here: &Tracks,
+    there: &Tracks,
+    displacement: Bound,
+    alignment: Bound,
+) -> Vec<Figure> {
     vec![
-        Figure::new("zero crossings of the tracking error apart (pitches)", here.displaced, displacement)
+        Figure::new("zero crossings of the tracking error apart (pitches)", followed.displaced(), displacement)
             .against(there.displaced),
         // A first layer that passes as much light on the groove as on the land casts no shadow.
         Figure::new(
@@ -60,28 +102,47 @@ fn phase_figures(here: &Tracks, there: &Tracks, displacement: Bound, alignment: 
     ]
 }
 
-pub(super) fn in_phase(medium: &Medium) -> Result<Finding, ModelError> {
+pub(super) fn in_phase(medium: &Medium, followed: &Followed) -> Result<Finding, ModelError> {
+    if let Some(lost) = followed.lost(Claim::B3) {
+        return Ok(lost);
+    }
     let (here, there) = (tracks(medium)?, tracks(&displaced(medium, 180.0))?);
-    let figures = phase_figures(&here, &there, Bound::AtMost(0.05), Bound::AtLeast(0.9));
+    let figures = phase_figures(followed, &here, &there, Bound::AtMost(0.05), Bound::AtLeast(0.9));
     Ok(Finding::of(Claim::B3, figures))
 }
 
-pub(super) fn opposite_phase(medium: &Medium) -> Result<Finding, ModelError> {
+pub(super) fn opposite_phase(medium: &Medium, followed: &Followed) -> Result<Finding, ModelError> {
+    if let Some(lost) = followed.lost(Claim::B4) {
+        return Ok(lost);
+    }
     let (here, there) = (tracks(medium)?, tracks(&displaced(medium, 0.0))?);
     // Of grooves narrower than lands the correlation is above -1: -f / (1 - f) for a share f.
-    let figures = phase_figures(&here, &there, Bound::Within(0.45, 0.55), Bound::AtMost(-0.5));
+    let figures = phase_figures(followed, &here, &there, Bound::Within(0.45, 0.55), Bound::AtMost(-0.5));
     Ok(Finding::of(Claim::B4, figures))
 }
 
-fn polarity(claim: Claim, medium: &Medium, wanted: [bool; 2], product: f64) -> Result<Finding, ModelError> {
+fn polarity(
+    claim: Claim,
+    medium: &Medium,
+    followed: &Followed,
+    wanted: [bool; 2],
+    product: f64,
+) -> Result<Finding, ModelError> {
+    if let Some(lost) = followed.lost(claim) {
+        return Ok(lost);
+    }
     let here = tracks(medium)?;
     let mut other = medium.clone();
     other.layers[1].groove.depth.0 *= -1.0;
     let there = tracks(&other)?;
     let sign = |t: &Tracks| t.push_pull[0].signum() * t.push_pull[1].signum();
     let mut figures = vec![
-        Figure::new("sign of the tracking error's slope, L0 times L1", sign(&here), Bound::Within(product, product))
-            .against(sign(&there)),
+        Figure::new(
+            "sign of the tracking error's slope, L0 times L1",
+            followed.slopes(),
+            Bound::Within(product, product),
+        )
+        .against(sign(&there)),
     ];
     for (layer, (value, without)) in here.push_pull.into_iter().zip(there.push_pull).enumerate() {
         let name = format!("push-pull of L{layer}, peak to peak over the sum");
@@ -96,10 +157,10 @@ fn polarity(claim: Claim, medium: &Medium, wanted: [bool; 2], product: f64) -> R
     Ok(Finding::lacking(claim, why, figures))
 }
 
-pub(super) fn both_raised(medium: &Medium) -> Result<Finding, ModelError> {
-    polarity(Claim::B5, medium, [true, true], 1.0)
+pub(super) fn both_raised(medium: &Medium, followed: &Followed) -> Result<Finding, ModelError> {
+    polarity(Claim::B5, medium, followed, [true, true], 1.0)
 }
 
-pub(super) fn raised_and_recessed(medium: &Medium) -> Result<Finding, ModelError> {
-    polarity(Claim::B6, medium, [true, false], -1.0)
+pub(super) fn raised_and_recessed(medium: &Medium, followed: &Followed) -> Result<Finding, ModelError> {
+    polarity(Claim::B6, medium, followed, [true, false], -1.0)
 }

@@ -89,9 +89,15 @@ pub fn contact_areas(medium: &Medium) -> Result<[f64; 2], ModelError> {
     let radius = 0.5 * films.cross_track(APERTURE).spot_radius / 0.85;
     let pitch = f64::from(medium.track_pitch.0) * 1e-9;
     Ok([0, 1].map(|layer| {
-        let Some(reflector) = medium.layers[layer].reflector() else { return 0.0 };
+        let l = &medium.layers[layer];
+        let Some(reflector) = l.reflector() else { return 0.0 };
+        // With a film between, they don't touch.
+        let place = |role| l.films.iter().position(|f| f.role == role).unwrap_or(0);
+        if place(FilmRole::Dye).abs_diff(place(FilmRole::Reflector)) > 1 {
+            return 0.0;
+        }
         // Across the track the reflector may end at the edge of its band.
-        let half = if reflector.land.0 > 0.0 { 0.5 * pitch } else { 0.5 * width(&medium.layers[layer], reflector) };
+        let half = if reflector.land.0 > 0.0 { 0.5 * pitch } else { 0.5 * width(l, reflector) };
         let u = (half / radius).min(1.0);
         // Part of a disc between two parallel chords.
         2.0 * radius * radius * (u.asin() + u * (1.0 - u * u).sqrt())

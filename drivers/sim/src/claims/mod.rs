@@ -20,6 +20,7 @@ use serde::Serialize;
 
 use crate::model::ModelError;
 
+use grooves::Followed;
 use heat::Heat;
 pub use heat::{PULSES, contact_areas, heat_ratio};
 
@@ -198,18 +199,20 @@ pub fn check(medium: &Medium) -> Result<Vec<Finding>, ModelError> {
 pub fn check_some(medium: &Medium, claims: &[Claim]) -> Result<Vec<Finding>, ModelError> {
     let needs_heat = claims.iter().any(|c| matches!(c, Claim::A1 | Claim::A2 | Claim::A3 | Claim::A5));
     let heat = if needs_heat { Some(Heat::of(medium)?) } else { None };
-    let one = |&claim: &Claim| match (claim, &heat) {
-        (Claim::A1, Some(heat)) => Ok(heat::equal_conduction(heat)),
-        (Claim::A2, Some(heat)) => heat::partial_contact(heat),
-        (Claim::A3, Some(heat)) => heat::two_thicknesses(heat),
-        (Claim::A5, Some(heat)) => heat::low_conductivity(heat),
-        (Claim::B1, _) => units::inverted(medium),
-        (Claim::B2, _) => units::groove_and_land(medium),
-        (Claim::B3, _) => grooves::in_phase(medium),
-        (Claim::B4, _) => grooves::opposite_phase(medium),
-        (Claim::B5, _) => grooves::both_raised(medium),
-        (Claim::B6, _) => grooves::raised_and_recessed(medium),
-        // What is left once there is heat for those above.
+    let needs_tracks = claims.iter().any(|c| matches!(c, Claim::B3 | Claim::B4 | Claim::B5 | Claim::B6));
+    let followed = needs_tracks.then(|| Followed::on(medium));
+    let one = |&claim: &Claim| match (claim, &heat, &followed) {
+        (Claim::A1, Some(heat), _) => Ok(heat::equal_conduction(heat)),
+        (Claim::A2, Some(heat), _) => heat::partial_contact(heat),
+        (Claim::A3, Some(heat), _) => heat::two_thicknesses(heat),
+        (Claim::A5, Some(heat), _) => heat::low_conductivity(heat),
+        (Claim::B1, ..) => units::inverted(medium),
+        (Claim::B2, ..) => units::groove_and_land(medium),
+        (Claim::B3, _, Some(followed)) => grooves::in_phase(medium, followed),
+        (Claim::B4, _, Some(followed)) => grooves::opposite_phase(medium, followed),
+        (Claim::B5, _, Some(followed)) => grooves::both_raised(medium, followed),
+        (Claim::B6, _, Some(followed)) => grooves::raised_and_recessed(medium, followed),
+        // What is left once there is for those above what they need.
         _ => heat::equal_areas(medium),
     };
     claims.par_iter().map(one).collect()
