@@ -9,7 +9,7 @@
 
 use disc_hal::media::Medium;
 use disc_hal_sim::APERTURE;
-use disc_hal_sim::dual_layer::{DualLayer, writing};
+use disc_hal_sim::dual_layer::{DualLayer, Place, writing_at};
 use disc_hal_sim::heat::Resolution;
 use disc_hal_sim::writing::{EdgeTable, Kernel, RUN_SHARES, RUNS, SolvedEdges, Strategy, WritePower, class};
 
@@ -17,7 +17,7 @@ const PERIOD: f64 = 1.0 / 26.15625e6;
 const VELOCITY: f64 = 3.84;
 const RISE: f64 = 295.0;
 /// Half width of long marks, metres.
-const WIDTH: f32 = 0.23e-6;
+const WIDTH: f32 = 0.15e-6;
 
 /// Peak power at which an 11T mark has the wanted half width.
 fn power_for_width(table: &EdgeTable, bias: f64, width: f32) -> WritePower {
@@ -97,7 +97,7 @@ fn main() {
     let medium = DualLayer::of(&medium).unwrap_or_else(|e| panic!("{e}"));
     let x = medium.cross_track(APERTURE);
     for (layer, bias) in [(0, 0.7e-3), (1, 1.0e-3)] {
-        let heat = writing(&medium, layer).expect("physical films");
+        let heat = writing_at(&medium, layer, Place::Groove).expect("physical films");
         let g = heat.response(x.spot_radius, &Resolution::STANDARD);
         let kernel = Kernel::new(&g, VELOCITY, PERIOD);
         let build = |s: &Strategy| EdgeTable::new(&kernel, s);

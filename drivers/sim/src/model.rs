@@ -1,12 +1,12 @@
 //! From a medium's description to what the world needs: levels, heat, edges.
 
 use std::collections::HashMap;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use disc_hal::hal::WriteStrategy;
 use disc_hal::media::Medium;
 
-use crate::dual_layer::{self, CrossTrack, DualLayer, MediumOptics, Unsupported, WriteOptics};
+use crate::dual_layer::{self, CrossTrack, DualLayer, MediumOptics, Place, Unsupported, WriteOptics};
 use crate::heat::{ImpulseResponse, Resolution};
 use crate::optics::StackError;
 use crate::writing::{EdgeTable, Kernel, SLOTS, SolvedEdges, Strategy, WritePower, class};
@@ -60,8 +60,8 @@ pub(crate) struct LayerModel {
     /// Fall of the light on a mark by its half width in steps of `width_step`.
     depths: Vec<f32>,
     width_step: f64,
-    /// How light becomes heat when something is written, and what comes of it: computed when
-    /// it is needed, for films in bands it takes a second.
+    /// How light becomes heat when something is written in the groove, with less dye on the land,
+    /// and what comes of it: computed when it is needed, it takes a second.
     write: WriteOptics,
     spot_radius: f64,
     response: OnceLock<ImpulseResponse>,
@@ -89,6 +89,7 @@ pub(crate) struct Model {
     pub(crate) layers: Vec<LayerModel>,
     /// Reflectance of the disc's surface.
     pub(crate) surface: f64,
+    films: DualLayer,
     optics: MediumOptics,
     period: f64,
     pub(crate) bit: f64,
@@ -116,9 +117,10 @@ impl Model {
             layers,
             surface: 1.0 - optics.surface,
             optics,
+            pitch: films.pitch,
+            films,
             period: 1.0 / f64::from(medium.channel_clock.0),
             bit: medium.channel_bit(),
-            pitch: films.pitch,
             kernels: HashMap::new(),
             tables: HashMap::new(),
         })
@@ -141,11 +143,15 @@ impl Model {
         let strategy = Strategy::from(strategy);
         // The speed in mm/s: finer differences don't show.
         let speed = (velocity * 1e3).round() as u64;
-        let response = self.layers[layer].response();
-        let kernel = self
-            .kernels
-            .entry((layer, speed))
-            .or_insert_with(|| Arc::new(Kernel::new(response, velocity, self.period)));
+        let (model, films, period) = (&self.layers[layer], &self.films, self.period);
+        let kernel = self.kernels.entry((layer, speed)).or_insert_with(|| {
+            let key = (films.clone(), layer, model.spot_radius, velocity, period);
+            known_kernel(&key).unwrap_or_else(|| {
+                let kernel = Arc::new(Kernel::new(model.response(), velocity, period));
+                remember_kernel(key, &kernel);
+                kernel
+            })
+        });
         let table =
             self.tables.entry((layer, speed, strategy)).or_insert_with(|| Arc::new(EdgeTable::new(kernel, &strategy)));
         Arc::clone(table)
@@ -166,6 +172,30 @@ impl Model {
     }
 }
 
+/// What a kernel follows from: films, layer, spot radius, speed of the track and channel period.
+type KernelKey = (DualLayer, usize, f64, f64, f64);
+
+/// Kernels that this process keeps: both layers of some media, a few megabytes each.
+const KERNELS: usize = 16;
+
+/// The latest kernels of this process, oldest first: many benches with the same disc share what
+/// takes a second or two to compute.
+static LATEST: Mutex<Vec<(KernelKey, Arc<Kernel>)>> = Mutex::new(Vec::new());
+
+fn known_kernel(key: &KernelKey) -> Option<Arc<Kernel>> {
+    let latest = LATEST.lock().unwrap_or_else(PoisonError::into_inner);
+    latest.iter().find(|(k, _)| k == key).map(|(_, kernel)| Arc::clone(kernel))
+}
+
+/// Not under one lock with the computation: its threads may come here themselves.
+fn remember_kernel(key: KernelKey, kernel: &Arc<Kernel>) {
+    let mut latest = LATEST.lock().unwrap_or_else(PoisonError::into_inner);
+    if latest.len() >= KERNELS {
+        latest.remove(0);
+    }
+    latest.push((key, Arc::clone(kernel)));
+}
+
 fn layer_model(
     films: &DualLayer,
     optics: &MediumOptics,
@@ -177,7 +207,7 @@ fn layer_model(
     let blank = cross.level(layer, 0.0);
     let width_step = 0.5 * films.pitch / (WIDTHS - 1) as f64;
     let depths = (0..WIDTHS).map(|i| cross.modulation(layer, i as f64 * width_step).clamp(0.0, 1.0) as f32).collect();
-    let write = dual_layer::writing(films, index)?;
+    let write = dual_layer::writing_at(films, index, Place::Groove)?;
     Ok(LayerModel {
         reflectance: optics.seen(cross, index, 0.0),
         land: cross.amplitude(layer, 0.0, 0.5 * films.pitch).norm_sqr() / blank,

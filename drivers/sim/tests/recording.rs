@@ -72,7 +72,8 @@ fn jitter_and_beta_against_power_have_the_textbook_shape() {
         let (best, without) = (jitter[2], curve[2].1);
         // Facts 4: 36-40 dB reproduces 6-8 %; the standard's limit is 8 %.
         assert!((5.0..7.8).contains(&best), "layer {layer}: {best} %");
-        assert!(jitter[0] > best + 1.5 && jitter[4] > best + 1.5, "layer {layer}: {jitter:?}");
+        // Too much power does less harm than too little: the groove keeps marks from growing wider.
+        assert!(jitter[0] > best + 1.5 && jitter[4] > best + 0.3, "layer {layer}: {jitter:?}");
         // Without the equaliser nothing passes 8 % (facts 4).
         assert!(without > 8.0, "layer {layer}: {without} % without the equaliser");
         assert!(beta.windows(2).all(|w| w[0] < w[1]), "layer {layer}: beta {beta:?}");
@@ -80,6 +81,9 @@ fn jitter_and_beta_against_power_have_the_textbook_shape() {
         let levels = &curve[2].0.levels;
         let (modulation, r14h) = (levels.modulation.unwrap(), levels.r14h.unwrap());
         assert!((0.60..0.85).contains(&modulation) && (0.16..0.19).contains(&r14h), "{modulation} {r14h}");
+        // Narrower marks are shallower; marks that fill the groove get no deeper.
+        let depth = |i: usize| curve[i].0.levels.modulation.unwrap();
+        assert!(depth(0) < 0.85 * modulation && (depth(4) / depth(3) - 1.0).abs() < 0.01, "layer {layer}");
     }
 }
 

@@ -4,8 +4,8 @@
 use disc_hal::hal::{Microwatts, Rig, WriteStrategy};
 use disc_hal::media::{GammaTarget, KappaTarget, Medium};
 use disc_hal::record::{
-    CalibrationFault, CalibrationMethod, Ended, OptimiseOptions, Options, Problem, RecordError, Session, Silent,
-    StrategyFault, StrategyResult,
+    Calibration, CalibrationFault, CalibrationMethod, Ended, OptimiseOptions, Options, Problem, RecordError, Session,
+    Silent, StrategyFault, StrategyResult,
 };
 use disc_hal_sim::SimRig;
 
@@ -263,23 +263,68 @@ fn the_budget_of_pieces_is_kept() {
     assert!(result.jitter_percent < result.jitter_before_percent);
 }
 
+/// A layer calibrated on a fresh disc.
+fn calibrated(medium: &Medium, layer: usize, method: CalibrationMethod) -> Result<Calibration, RecordError> {
+    let mut options = Options::default();
+    options.calibration = method;
+    on_disc(medium, layer, 1, options, |session| session.calibrate(layer))
+}
+
 #[test]
-fn a_saturated_dye_is_not_calibrated_by_modulation() {
+fn gamma_and_kappa_find_the_power_of_beta() {
+    let medium = medium();
+    for layer in 0..2 {
+        let by_beta = calibrated(&medium, layer, CalibrationMethod::Beta).unwrap();
+        // Jitter at a power, between the pieces beside it.
+        let points: Vec<(f64, f64)> =
+            by_beta.points.iter().filter_map(|p| Some((f64::from(p.power_uw), p.jitter_percent?))).collect();
+        let jitter = |power: f64| {
+            let i = points.partition_point(|p| p.0 < power).clamp(1, points.len() - 1);
+            let (a, b) = (points[i - 1], points[i]);
+            a.1 + (b.1 - a.1) * (power - a.0) / (b.0 - a.0)
+        };
+        let least = points.iter().map(|p| p.1).fold(f64::INFINITY, f64::min);
+        // The first layer's modulation times power is no straight line.
+        let methods = [CalibrationMethod::Gamma, CalibrationMethod::Kappa];
+        for method in methods.into_iter().take(1 + layer) {
+            let found = calibrated(&medium, layer, method).unwrap();
+            let off = f64::from(found.optimum_uw) / f64::from(by_beta.optimum_uw) - 1.0;
+            let jitter = jitter(f64::from(found.optimum_uw));
+            println!(
+                "layer {layer}, {method}: {} uW, {:+.1} % from beta's {} uW; jitter there {jitter:.2} %, {least:.2} % at best",
+                found.optimum_uw,
+                100.0 * off,
+                by_beta.optimum_uw
+            );
+            assert!(off.abs() < 0.03, "layer {layer}, {method}: {off}");
+            assert!(jitter < least + 0.5, "layer {layer}, {method}: {jitter} {least}");
+        }
+    }
+}
+
+#[test]
+fn kappa_needs_a_straight_line() {
     let mut medium = medium();
-    medium.layers[0].write.gamma = Some(GammaTarget { target: 0.8, rho: 1.1 });
-    medium.layers[0].write.kappa = Some(KappaTarget { kappa: 1.5, rho: 1.1 });
+    medium.layers[0].write.kappa = Some(KappaTarget { kappa: 3.0, rho: 1.15 });
+    let text = calibrated(&medium, 0, CalibrationMethod::Kappa).unwrap_err().to_string();
+    assert!(text.contains("no straight line") && text.contains("calibrate by beta"), "{text}");
+}
+
+#[test]
+fn saturated_marks_are_not_calibrated_by_modulation() {
+    // Powers at which marks fill the groove: the more, the same modulation.
+    let mut medium = medium();
+    medium.layers[0].write.gamma = Some(GammaTarget { target: 0.8, rho: 0.77 });
+    medium.layers[0].write.kappa = Some(KappaTarget { kappa: 1.5, rho: 0.77 });
     for method in [CalibrationMethod::Gamma, CalibrationMethod::Kappa] {
-        let mut options = Options::default();
-        options.calibration = method;
-        let error = on_disc(&medium, 0, 1, options, |s| s.calibrate(0).unwrap_err());
+        let error = calibrated(&medium, 0, method).unwrap_err();
         let text = error.to_string();
         println!("{text}");
         let fault = matches!(error.problem(), Problem::Calibration(CalibrationFault::NotApplicable { .. }));
         assert!(fault && text.contains("saturated") && text.contains("calibrate by beta"), "{text}");
     }
     // And without a target it says what to add.
-    let mut options = Options::default();
-    options.calibration = CalibrationMethod::Gamma;
-    let error = on_disc(&medium, 1, 1, options, |s| s.calibrate(1).unwrap_err()).to_string();
+    medium.layers[1].write.gamma = None;
+    let error = calibrated(&medium, 1, CalibrationMethod::Gamma).unwrap_err().to_string();
     assert!(error.contains("layer 1") && error.contains("gamma = {"), "{error}");
 }

@@ -2,7 +2,9 @@
 //!
 //! Solved with the films of the medium, the dye of one layer thicker or thinner on groove
 //! and land alike: the share that it absorbs, how fast its heat leaves, what it reflects
-//! and lets pass. Nothing is known beforehand of which way the best power goes.
+//! and lets pass. Nothing is known beforehand of which way the best power goes. The heat is that of
+//! dye as thick on the land as in the groove: of its change relative to the description that
+//! leaves out little.
 
 use disc_hal::media::{FilmRole, Medium};
 

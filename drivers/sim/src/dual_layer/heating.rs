@@ -29,9 +29,14 @@ pub struct WriteOptics {
 }
 
 /// Light and heat for a write in the groove of `layer` (0 or 1), with dye as thick on the land as in
-/// the groove: a spot that stays on the groove hardly notices, and media with and without bands of
-/// other films compare like with like. Reflectors and films in bands are where they are; without
-/// them the response is axisymmetric.
+/// the groove, so that media with and without bands of other films compare like with like.
+/// Reflectors and films in bands are where they are; without them the response is axisymmetric and
+/// computed in a tenth of the time.
+///
+/// It is not what a recording on grooves meets: on the `dual-layer` preset the same marks take 5 %
+/// less power in the first layer than they do with the thinner dye on the land, and 2 % less in the
+/// second, and come out two fifths wider, since nothing stops them at the groove's edge. Recordings
+/// go by [`writing_at`].
 ///
 /// # Errors
 /// [`StackError`] if a film is not physical.

@@ -399,6 +399,7 @@ fn the_land_takes_more_power_than_the_groove() {
             flat / groove
         );
         assert!(land > 1.1 * groove, "{land} {groove}");
-        assert!((flat / groove - 1.0).abs() < 0.15);
+        // A resting spot notices less than a track of marks does: see the tests of writing.
+        assert!((flat / groove - 1.0).abs() < 0.05);
     }
 }
