@@ -17,6 +17,8 @@ pub enum ShotClock {
     Fixed(Hertz),
     /// Locked to the wobble of the groove, so that a channel bit has the same
     /// length everywhere though the speed wavers. The frequency is the nominal one.
+    /// (The simulated bench takes the place of its spot on the track for this clock, as of a
+    /// loop without error that has found the wobble; it needs no wobble in the medium.)
     Groove(Hertz),
 }
 

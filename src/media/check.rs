@@ -99,6 +99,19 @@ fn layer(l: &Layer, pitch: Nanometres) -> Check {
     need(within(l.groove.phase.0, -360.0, 360.0), || {
         format!("groove phase {} is not between -360 and 360 deg", l.groove.phase)
     })?;
+    if let Some(wobble) = l.groove.wobble {
+        // Shorter ones lie in the band of the data, longer ones in that of the servo.
+        need(within(wobble.period.0, 16.0, 10_000.0), || {
+            format!("wobble: period {} is not between 16 T and 10000 T", wobble.period)
+        })?;
+        let most = 0.25e-9 * f64::from(pitch.0);
+        need(wobble.amplitude.0 > 0.0 && wobble.amplitude.0 <= most, || {
+            format!(
+                "wobble: amplitude {} is not above zero and up to a quarter of the track pitch, {pitch}",
+                wobble.amplitude
+            )
+        })?;
+    }
     for (name, area) in [("test", &l.layout.test), ("data", &l.layout.data)] {
         need(area.first <= area.last && area.last <= 0xFF_FFFF, || {
             format!("the {name} area {area} is empty or beyond FFFFFFh")

@@ -14,7 +14,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-pub use quantity::{Angle, Celsius, Conductivity, HeatCapacity, Length, QuantityError};
+pub use quantity::{Angle, Celsius, ChannelBits, Conductivity, HeatCapacity, Length, QuantityError};
 pub use targets::{GammaTarget, KappaTarget};
 
 use crate::hal::{Address, Hertz, MicrometresPerSecond, Microwatts, Nanometres, WriteStrategy};
@@ -185,6 +185,30 @@ pub struct Groove {
     /// pitch (patent B, claims 3 and 4).
     #[serde(default)]
     pub phase: Angle,
+    /// Its wobble, if it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wobble: Option<Wobble>,
+}
+
+/// How a groove swings from side to side: at constant linear velocity a fixed frequency in the
+/// push-pull signal, from which a tester takes the speed of the track and the channel clock.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Wobble {
+    /// Period along the track: 186 T on DVD-R (eight in a sync frame, 140.6 kHz at 1x).
+    pub period: ChannelBits,
+    /// Amplitude of the sine by which the middle of the groove swings across the track: half of its
+    /// peak-to-peak.
+    pub amplitude: Length,
+}
+
+impl Wobble {
+    /// Amplitude in the push-pull signal on the track over that of crossing tracks of `pitch`:
+    /// `sin(2 pi amplitude / pitch)`. DVD-R has 0.06 to 0.12.
+    pub fn normalised(&self, pitch: Nanometres) -> f64 {
+        (core::f64::consts::TAU * self.amplitude.0 / (f64::from(pitch.0) * 1e-9)).sin()
+    }
 }
 
 /// Which way addresses grow.
@@ -381,6 +405,30 @@ mod tests {
     }
 
     #[test]
+    fn a_wobble_is_read_with_its_units() {
+        // DVD-R: clock / 186, normalised amplitude 0.06 to 0.12.
+        for layer in &Medium::load("dual-layer").unwrap().layers {
+            let wobble = layer.groove.wobble.unwrap();
+            assert_eq!(wobble.period, ChannelBits(186.0));
+            assert!((0.06..0.12).contains(&wobble.normalised(Nanometres(740))), "{wobble:?}");
+        }
+        let text = PRESETS[0].1;
+        let own = r#"wobble = { period = "186 T", amplitude = "10 nm" }"#;
+        for (other, words) in [
+            (r#"wobble = { period = 186, amplitude = "10 nm" }"#, "string"),
+            (r#"wobble = { period = "186 nm", amplitude = "10 nm" }"#, "\"186 T\""),
+            (r#"wobble = { period = "186 T", amplitude = "10 T" }"#, "length"),
+            (r#"wobble = { period = "186 T" }"#, "amplitude"),
+            (r#"wobble = { period = "186 T", amplitude = "10 nm", phase = "0 deg" }"#, "phase"),
+        ] {
+            assert!(text.contains(own));
+            let message = Medium::parse(&text.replacen(own, other, 1), "x.toml").unwrap_err().to_string();
+            assert!(message.contains(words), "{other}: {message}");
+        }
+        assert!(Medium::parse(&text.replace(own, ""), "x.toml").unwrap().layers[0].groove.wobble.is_none());
+    }
+
+    #[test]
     fn what_contradicts_itself_is_named() {
         let broken = |change: &dyn Fn(&mut Medium)| {
             let mut medium = Medium::load("dual-layer").unwrap();
@@ -399,6 +447,11 @@ mod tests {
         assert!(message.contains("layer 1: film 1") && message.contains("band of 741 nm"), "{message}");
         let message = broken(&|m| m.layers[1].groove.phase = Angle(f64::NAN));
         assert!(message.contains("groove phase"), "{message}");
+        let wobble = |period, amplitude| Some(Wobble { period: ChannelBits(period), amplitude: Length(amplitude) });
+        let message = broken(&|m| m.layers[1].groove.wobble = wobble(15.0, 10e-9));
+        assert!(message.contains("layer 1: wobble: period 15 T"), "{message}");
+        let message = broken(&|m| m.layers[1].groove.wobble = wobble(186.0, 186e-9));
+        assert!(message.contains("wobble: amplitude 186 nm") && message.contains("740 nm"), "{message}");
         let message = broken(&|m| m.layers[0].films[0].n = f64::NAN);
         assert!(message.contains("not physical"), "{message}");
     }

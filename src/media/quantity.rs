@@ -109,6 +109,11 @@ quantity!(
     Angle, "angle", "180 deg", [("deg", 0)]
 );
 
+quantity!(
+    /// A length along the track in channel bits.
+    ChannelBits, "length along the track in channel bits", "186 T", [("T", 0)]
+);
+
 macro_rules! serde_as_text {
     ($($name:ident),+) => {$(
         impl Serialize for crate::hal::$name {

@@ -266,6 +266,14 @@ fn details(a: &Answer, point: &Point) -> String {
         }
     }
     for l in &point.layers {
+        if let Some(w) = &l.wobble {
+            out.push_str(&format!(
+                "layer {}: wobble of {:.1} nm each {} T, {:.1} kHz at 1x, {:.3} of the push-pull\n",
+                l.layer, w.amplitude_nm, w.period_channel_bits, w.khz, w.normalised
+            ));
+        }
+    }
+    for l in &point.layers {
         out.push_str(&layer(l));
     }
     if a.polarisation == "mean" && a.angle_deg > 0.0 {

@@ -87,6 +87,9 @@ pub(super) struct LayerFigures {
     pub(super) modulation: Option<Modulation>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) push_pull: Option<PushPullFigures>,
+    /// The groove's wobble, if the medium describes one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) wobble: Option<WobbleFigures>,
     /// Groove, land, and both recorded.
     pub(super) places: Vec<PlaceFigures>,
     pub(super) films: Vec<FilmFigures>,
@@ -109,6 +112,16 @@ pub(super) struct PushPullFigures {
     pub(super) amplitude: f64,
     /// Where it passes zero on that slope, from a groove of the first layer outwards.
     pub(super) zero_crossing_pitches: Option<f64>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct WobbleFigures {
+    pub(super) period_channel_bits: f64,
+    /// At 1x.
+    pub(super) khz: f64,
+    pub(super) amplitude_nm: f64,
+    /// Amplitude in the push-pull signal over that of crossing tracks.
+    pub(super) normalised: f64,
 }
 
 #[derive(Debug, Serialize)]
@@ -273,6 +286,12 @@ fn layer_figures(
         let signal = x.diffraction(own);
         PushPullFigures { amplitude: signal.amplitude(), zero_crossing_pitches: signal.zero_crossing() }
     });
+    let wobble = medium.layers[layer].groove.wobble.map(|w| WobbleFigures {
+        period_channel_bits: w.period.0,
+        khz: f64::from(medium.channel_clock.0) / w.period.0 * 1e-3,
+        amplitude_nm: w.amplitude.0 * 1e9,
+        normalised: w.normalised(medium.track_pitch),
+    });
     let films = medium.layers[layer].films.iter().map(|f| FilmFigures {
         material: f.material.clone(),
         role: match f.role {
@@ -292,6 +311,7 @@ fn layer_figures(
         land_heat: mean(optics, |o| o.layer(layer).land.absorbed() / o.layer(layer).groove.absorbed()),
         modulation,
         push_pull,
+        wobble,
         places,
         films: films.collect(),
     })

@@ -4,6 +4,7 @@
 //! spot was. Samples are made of these notes when they are read: each note with
 //! random numbers of its own, so in parallel and whatever the size of the reads.
 
+use core::f64::consts::TAU;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -84,6 +85,27 @@ struct Note {
     sharp: f32,
     focus_error: f32,
     push_pull: f32,
+    wobble: Option<Swing>,
+}
+
+/// The wobble under the spot.
+#[derive(Debug, Clone, Copy)]
+struct Swing {
+    /// Radians of it for each channel bit.
+    per_bit: f64,
+    /// Its amplitude, and how far the spot is off the track, in radians of a track pitch.
+    amplitude: f32,
+    off: f32,
+    /// Greatest push-pull while tracks are crossed.
+    push_pull: f32,
+}
+
+impl Swing {
+    /// Push-pull at a place of the track, in channel bits.
+    fn at(&self, bits: f64) -> f32 {
+        let swing = self.amplitude * (self.per_bit * bits).sin() as f32;
+        self.push_pull * (self.off - swing).sin()
+    }
 }
 
 /// An acquisition.
@@ -175,7 +197,15 @@ impl World {
         if capture.produced(now - STEP_PS) == capture.plan.length {
             return;
         }
-        let phase = 2.0 * core::f64::consts::PI * spot.error / (f64::from(self.disc.medium.track_pitch.0) * 1e-9);
+        let pitch = f64::from(self.disc.medium.track_pitch.0) * 1e-9;
+        let phase = |across: f64| TAU * across / pitch;
+        let groove = spot.layer.and_then(|l| self.disc.medium.layers.get(l)).map(|l| &l.groove);
+        let wobble = groove.and_then(|g| g.wobble).map(|w| Swing {
+            per_bit: TAU / w.period.0,
+            amplitude: phase(w.amplitude.0) as f32,
+            off: phase(spot.error) as f32,
+            push_pull: spot.push_pull_max as f32,
+        });
         capture.notes.push_back(Note {
             step: now / STEP_PS - 1,
             layer: spot.layer,
@@ -184,9 +214,10 @@ impl World {
             light,
             own: (spot.sum - spot.stray) as f32,
             stray: spot.stray as f32,
-            sharp: (super::servo::sharpness(spot.defocus) * 0.5 * (1.0 + phase.cos())) as f32,
+            sharp: (super::servo::sharpness(spot.defocus) * 0.5 * (1.0 + phase(spot.error).cos())) as f32,
             focus_error: spot.focus_error as f32,
             push_pull: spot.push_pull as f32,
+            wobble,
         });
     }
 
@@ -349,7 +380,17 @@ impl<'c> Renderer<'c> {
             let lights = self.light.iter().zip(&self.deviates);
             let value = match kind {
                 ChannelKind::FocusError => note.focus_error,
-                ChannelKind::PushPull => note.push_pull,
+                ChannelKind::PushPull if note.wobble.is_none() => note.push_pull,
+                ChannelKind::PushPull => {
+                    let swing = note.wobble.as_ref();
+                    let per_sample = note.way / self.per_step;
+                    let slots = out.iter_mut().skip(index).step_by(width).zip(lights).enumerate();
+                    slots.for_each(|(i, (o, (&l, &d)))| {
+                        let bits = note.bits + (offset + i as f64) * per_sample;
+                        *o = sample(swing.map_or(note.push_pull, |s| s.at(bits)), l, d);
+                    });
+                    continue;
+                }
                 _ if width == 1 => {
                     // Apart, so that the compiler sees the samples side by side.
                     out.iter_mut().zip(lights).for_each(|(o, (&l, &d))| *o = sample(l, l, d));
@@ -442,6 +483,7 @@ mod tests {
             sharp: 0.99,
             focus_error: 0.01,
             push_pull: -0.02,
+            wobble: Some(Swing { per_bit: 0.03, amplitude: 0.09, off: -0.1, push_pull: 0.2 }),
         };
         let rate = Hertz(104_625_000);
         let plan = Acquisition { channels, rate, length: 1 << 20, trigger: Trigger::Now };

@@ -4,6 +4,9 @@
 //! moves lens and sled, closes what loops are closed, writes what a shot emits
 //! and notes for an acquisition where the spot was; samples are synthesised from
 //! these notes when they are read.
+//!
+//! The wobble of the grooves is in the samples only: it is far beyond what the servos follow (60
+//! times the crossover of the tracking loop, on DVD-R), and a step takes most of its period.
 
 mod acquisition;
 mod condition;
@@ -110,8 +113,9 @@ pub(crate) struct Spot {
     pub(crate) sum: f64,
     /// The part of the sum that comes from other surfaces.
     pub(crate) stray: f64,
-    /// Push-pull for unit power.
+    /// Push-pull for unit power, and its greatest value while tracks are crossed.
     pub(crate) push_pull: f64,
+    pub(crate) push_pull_max: f64,
     /// Channel bits from sector 0 of the layer.
     pub(crate) bits: f64,
     /// Metres off the track centre.
@@ -315,7 +319,8 @@ impl World {
             spot.error = error;
             let own = model.reflectance * shade * servo::light(u) * (back * self.local.dye.reflectance);
             spot.sum += own * (1.0 + (crossing - 1.0) * sharp);
-            spot.push_pull = own * model.push_pull * phase.sin() * sharp;
+            spot.push_pull_max = own * model.push_pull * sharp;
+            spot.push_pull = spot.push_pull_max * phase.sin();
             self.radial.turn = turn;
         }
         self.spot = spot;
