@@ -89,6 +89,9 @@ pub(crate) struct Model {
     pub(crate) layers: Vec<LayerModel>,
     /// Reflectance of the disc's surface.
     pub(crate) surface: f64,
+    /// By how much more of the second layer's light comes back over a groove of the first than on
+    /// the mean, relative.
+    pub(crate) groove_shadow: f64,
     films: DualLayer,
     optics: MediumOptics,
     period: f64,
@@ -116,6 +119,7 @@ impl Model {
         Ok(Self {
             layers,
             surface: 1.0 - optics.surface,
+            groove_shadow: films.shadow(&optics, aperture).over_groove,
             optics,
             pitch: films.pitch,
             films,

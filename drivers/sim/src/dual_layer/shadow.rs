@@ -29,6 +29,9 @@ pub struct Shadow {
     /// Amplitude of what is left in the sum signal of the second layer, over its mean: on the way in
     /// and on the way back.
     pub in_the_sum: f64,
+    /// The same with its sign: the change of the second layer's sum, over its mean, where the spot's
+    /// axis meets the middle of a groove of the first layer.
+    pub over_groove: f64,
     /// Tracks of the first layer within the cone of light, across.
     pub tracks: f64,
 }
@@ -84,6 +87,7 @@ impl DualLayer {
         let defocus = n * self.bond_thickness * (1.0 - cosine);
         let averaged = defocused_transfer(self.wavelength / (na * self.pitch), defocus / self.wavelength);
         let mean = optics.l0_transmittance;
+        let over_groove = 2.0 * fundamental(&t) / mean * averaged;
         let at_the_layer = fundamental(&t).abs() / mean;
         Shadow {
             mean,
@@ -93,6 +97,7 @@ impl DualLayer {
             at_the_layer,
             averaged,
             in_the_sum: 2.0 * at_the_layer * averaged.abs(),
+            over_groove,
             tracks: 2.0 * self.bond_thickness * sine / cosine / self.pitch,
         }
     }

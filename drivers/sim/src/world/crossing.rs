@@ -176,4 +176,46 @@ mod tests {
         };
         assert!(shift(&world, 0.5) < 1e-6 && (shift(&world, 0.25) - 0.5).abs() < 1e-6);
     }
+    #[test]
+    fn the_first_layers_grooves_are_a_ripple_in_the_seconds_sum() {
+        let medium = Medium::load("dual-layer").unwrap();
+        let films = crate::dual_layer::DualLayer::of(&medium).unwrap();
+        let shadow = films.shadow(&films.optics().unwrap(), crate::APERTURE);
+        let eccentric = Deviations { radial: [2e-6, 0.0], turned: 0.5, ..Deviations::NONE };
+        for (deviations, least) in [(Deviations::NONE, 4), (eccentric, 30)] {
+            let mut world = World::new(Disc::blank(medium.clone(), 1)).unwrap();
+            world.deviate(&deviations);
+            world.focus.place(world.focus_of(1));
+            let places: Vec<[f64; 2]> = (0..20_000)
+                .map(|i| {
+                    world.mechanics.turns = f64::from(i) / 20_000.0;
+                    // On the second layer's track all the way round.
+                    world.mechanics.sled = 30e-3;
+                    let off = world.spirals[1].nearest(world.radius(1), world.mechanics.turns).error;
+                    world.mechanics.sled -= off;
+                    world.look();
+                    assert!(world.spot.layer == Some(1) && world.spot.error.abs() < 1e-12);
+                    let over = world.spirals[0].nearest(world.radius(0), world.mechanics.turns).error;
+                    [over, world.spot.sum - world.spot.stray]
+                })
+                .collect();
+            let sums = || places.iter().map(|p| p[1]);
+            let (low, high) = (sums().fold(f64::MAX, f64::min), sums().fold(f64::MIN, f64::max));
+            let ripple = (high - low) / (high + low);
+            let crossings =
+                places.windows(2).filter(|w| (w[0][1] > 0.5 * (low + high)) != (w[1][1] > 0.5 * (low + high)));
+            let crossings = crossings.count();
+            println!(
+                "ripple {ripple:.3e}, {:.3e} by the closed form; {crossings} passages of its mean in a turn",
+                shadow.in_the_sum
+            );
+            assert!((ripple / shadow.in_the_sum - 1.0).abs() < 0.01, "{ripple} {}", shadow.in_the_sum);
+            // Opposite track path: the grooves cross each other twice in a turn, and where their
+            // centres are 4 um apart, 8 um of tracks there and back besides.
+            assert!((least..least + 20).contains(&crossings), "{crossings}");
+            // Over a groove it has the sign of the groove's transmission through the cone.
+            let over = places.iter().min_by(|a, b| a[0].abs().total_cmp(&b[0].abs())).unwrap()[1];
+            assert_eq!(over > 0.5 * (low + high), shadow.contrast * shadow.averaged > 0.0);
+        }
+    }
 }

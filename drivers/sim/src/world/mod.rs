@@ -310,6 +310,7 @@ impl World {
             let TrackPoint { bits, error, turn } = self.spirals[layer].nearest(radius, self.mechanics.turns);
             let model = &self.model.layers[layer];
             let phase = 2.0 * core::f64::consts::PI * error / self.pitch();
+            let grooves = if layer == 0 { 1.0 } else { self.groove_shadow() };
             let shade = if layer == 0 { 1.0 } else { self.shade.0 * self.shade.0 };
             let crossing = 1.0 + (model.land - 1.0) * 0.5 * (1.0 - phase.cos());
             let sharp = servo::sharpness(u);
@@ -317,7 +318,8 @@ impl World {
             spot.defocus = u;
             spot.bits = bits;
             spot.error = error;
-            let own = model.reflectance * shade * servo::light(u) * (back * self.local.dye.reflectance);
+            let seen = model.reflectance * shade * grooves;
+            let own = seen * servo::light(u) * (back * self.local.dye.reflectance);
             spot.sum += own * (1.0 + (crossing - 1.0) * sharp);
             spot.push_pull_max = own * model.push_pull * sharp;
             spot.push_pull = spot.push_pull_max * phase.sin();
@@ -325,6 +327,13 @@ impl World {
         }
         self.spot = spot;
         self.look_through();
+    }
+
+    /// Light of the second layer as the grooves of the first in its way let it pass, over the mean:
+    /// nearly all of their pattern is averaged in the cone.
+    fn groove_shadow(&self) -> f64 {
+        let TrackPoint { error, .. } = self.spirals[0].nearest(self.radius(0), self.mechanics.turns);
+        1.0 + self.model.groove_shadow * (core::f64::consts::TAU * error / self.pitch()).cos()
     }
 
     /// Radius of the spot in the frame of a layer's tracks.
