@@ -231,6 +231,81 @@ fn more_power_makes_longer_and_wider_marks() {
     }
 }
 
+/// Mean shifts of leading and trailing edges, in T, from one list of marks to the other.
+fn shifts(from: &[Option<MarkOutline>], to: &[Option<MarkOutline>]) -> [f64; 2] {
+    let pairs = from.iter().zip(to).skip(12).take(from.len() - 14).map(|(a, b)| (a.unwrap(), b.unwrap()));
+    let sum = pairs.clone().fold([0.0; 2], |s, (a, b)| [s[0] + b.lead - a.lead, s[1] + b.trail - a.trail]);
+    let count = pairs.count() as f64;
+    sum.map(|s| s / count)
+}
+
+#[test]
+fn bias_preheats_the_track() {
+    for l in 0..2 {
+        let (g, kernel) = layer(l);
+        let (strategy, power) = recommended(l);
+        let more = WritePower { bias: 1.5 * power.bias, ..power };
+        let runs = random_runs(300, 17 + l as u64);
+        let history = |p: WritePower| Train::new(kernel, &strategy, &runs, p).outlines(&runs, RISE);
+        let exact = shifts(&history(power), &history(more));
+        let table = EdgeTable::new(kernel, &strategy);
+        let solved = |p: WritePower| table.solve(p, RISE).marks(&runs).collect::<Vec<_>>();
+        let fast = shifts(&solved(power), &solved(more));
+        // The same warmth as a lower threshold: less than a spot at rest would bring for the whole
+        // of the response, more than it brings in the channel period before the pulse.
+        let warmth = |kelvin: f64| {
+            shifts(&solved(power), &table.solve(power, RISE - kelvin).marks(&runs).collect::<Vec<_>>())[0]
+        };
+        let watts = more.bias - power.bias;
+        // What the pulses add on top of the bias is less by as much.
+        let pulses = watts * RISE / (power.peak - power.bias);
+        let (least, most) = (watts * g.static_pulse(CHANNEL_PERIOD) - pulses, watts * g.static_pulse(3e-6) - pulses);
+        println!(
+            "L{l}: half as much bias again moves edges by {exact:.4?} T, {fast:.4?} T in the table; {:.4} to {:.4} T for \
+             {least:.1} to {most:.1} K",
+            warmth(least),
+            warmth(most)
+        );
+        assert!(exact[0] < -0.02 && exact[1] > 0.02, "L{l}: {exact:?}");
+        for (e, f) in exact.iter().zip(&fast) {
+            assert!((e - f).abs() < 0.01, "L{l}: {exact:?} {fast:?}");
+        }
+        assert!(least > 0.0 && (warmth(most)..warmth(least)).contains(&exact[0]), "L{l}: {exact:?}");
+    }
+}
+
+#[test]
+fn a_short_space_lets_the_last_mark_heat_the_next() {
+    // Thermal interference, with the same pulses whatever the space before.
+    for l in 0..2 {
+        let (_, kernel) = layer(l);
+        let (own, power) = recommended(l);
+        let strategy = Strategy { start: own.start.map(|row| [row[2]; 3]), ..own };
+        let solved = EdgeTable::new(kernel, &strategy).solve(power, RISE);
+        for mark in [3u8, 5, 8] {
+            let found: Vec<(f64, f64)> = [3u8, 4, 5, 7, 11]
+                .map(|space| {
+                    let mut runs = vec![7, 5, 7, 5, 7, 5];
+                    runs.extend([7, 6, space, mark, 7, 5]);
+                    let train = Train::new(kernel, &strategy, &runs, power);
+                    let start: u32 = runs[..9].iter().map(|&r| u32::from(r)).sum();
+                    let history = train.outlines(&runs, RISE)[4].unwrap().lead - f64::from(start);
+                    (history, f64::from(solved.lead(6, space, mark, 7).unwrap()))
+                })
+                .into();
+            let from_far = found[4];
+            let shift: Vec<f64> = found.iter().map(|f| f.0 - from_far.0).collect();
+            println!("L{l}, {mark}T after 3, 4, 5, 7, 11T: {shift:.4?} T");
+            // Earlier, the more so the shorter the space, and gone after 7T.
+            assert!(shift[0] < -0.015 && shift.windows(2).all(|w| w[0] < w[1] + 1e-3), "L{l} {mark}: {shift:?}");
+            assert!(shift[3].abs() < 0.4 * shift[0].abs(), "L{l} {mark}: {shift:?}");
+            for (history, table) in &found {
+                assert!((history - table).abs() < 0.015, "L{l} {mark}: {found:?}");
+            }
+        }
+    }
+}
+
 #[test]
 fn too_little_power_leaves_no_mark_and_too_much_no_space() {
     let (_, kernel) = layer(1);
