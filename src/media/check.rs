@@ -138,20 +138,50 @@ fn strategy(s: &WriteStrategy) -> Check {
     })
 }
 
-/// An area as addresses of the first layer at the same radius.
-fn radial(area: &Area, direction: Direction) -> (u32, u32) {
-    match direction {
+/// Channel bits of a physical sector: 26 frames of 1488 (ECMA-267).
+const SECTOR_BITS: f64 = 26.0 * 1488.0;
+/// Where the data of a first layer begin: address and radius in metres (ECMA-267).
+const START: (f64, f64) = (196_608.0, 24e-3);
+/// Numerical aperture of the widest cone of light: that of recorders.
+const WIDEST: f64 = 0.65;
+/// How far tracks of one layer may be displaced against those of the other, metres: each swings by up
+/// to 100 um from peak to peak.
+const DISPLACED: f64 = 100e-6;
+
+/// Inner and outer radius of an area in metres.
+fn radii(m: &Medium, area: &Area, direction: Direction) -> (f64, f64) {
+    let (first, last) = match direction {
         Direction::Outwards => (area.first, area.last),
         Direction::Inwards => (0xFF_FFFF - area.last, 0xFF_FFFF - area.first),
-    }
+    };
+    // A spiral of even pitch: sectors times length times pitch is an area of the disc.
+    let sector = SECTOR_BITS * m.channel_bit() * f64::from(m.track_pitch.0) * 1e-9 / core::f64::consts::PI;
+    let at = |sectors: f64| (START.1 * START.1 + (sectors - START.0) * sector).max(0.0).sqrt();
+    (at(f64::from(first)), at(f64::from(last) + 1.0))
 }
 
-/// Light for one test area must not pass through the other (US7466641).
+/// Light for one test area must not pass through the other (US7466641): between them lie the
+/// radius of the cone of light where it crosses the other layer, and what the layers may be
+/// displaced against each other.
 fn test_areas_apart(m: &Medium) -> Check {
     let [a, b] = m.layers.as_slice() else { return Ok(()) };
-    let (a0, a1) = radial(&a.layout.test, a.layout.direction);
-    let (b0, b1) = radial(&b.layout.test, b.layout.direction);
-    need(a1 < b0 || b1 < a0, || {
-        format!("the test areas of layer 0 ({}) and layer 1 ({}) lie over each other", a.layout.test, b.layout.test)
+    let (a_in, a_out) = radii(m, &a.layout.test, a.layout.direction);
+    let (b_in, b_out) = radii(m, &b.layout.test, b.layout.direction);
+    let gap = (b_in - a_out).max(a_in - b_out);
+    let sine = WIDEST / m.bond.n;
+    let cone = m.bond.thickness.0 * sine / (1.0 - sine * sine).sqrt();
+    let needed = cone + DISPLACED;
+    need(gap >= needed, || {
+        format!(
+            "the test areas of layer 0 ({}) and layer 1 ({}) are too near to each other, {:.1} um apart: move one \
+             of them so that at least {:.0} um are between them ({:.0} um for the cone of light through the bond, \
+             {:.0} um for layers that aren't centred)",
+            a.layout.test,
+            b.layout.test,
+            gap * 1e6,
+            needed * 1e6,
+            cone * 1e6,
+            DISPLACED * 1e6
+        )
     })
 }

@@ -319,6 +319,8 @@ const PRESETS: &[(&str, &str)] = &[
     ("matched-stripe", include_str!("presets/matched-stripe.toml")),
     ("matched-two-thickness", include_str!("presets/matched-two-thickness.toml")),
     ("thin-reflector", include_str!("presets/thin-reflector.toml")),
+    ("narrow-stripe", include_str!("presets/narrow-stripe.toml")),
+    ("thin-dye", include_str!("presets/thin-dye.toml")),
     ("opposite-phase", include_str!("presets/opposite-phase.toml")),
     ("recessed", include_str!("presets/recessed.toml")),
     ("flat-dye", include_str!("presets/flat-dye.toml")),
@@ -440,7 +442,10 @@ mod tests {
         let message = broken(&|m| m.layers[1].films.retain(|f| f.role != FilmRole::Reflector));
         assert!(message.contains("layer 1") && message.contains("0 reflectors"), "{message}");
         let message = broken(&|m| m.layers[1].layout.test = Area { first: 0xFE_0800, last: 0xFE_17FF });
-        assert!(message.contains("lie over each other"), "{message}");
+        assert!(message.contains("too near to each other"), "{message}");
+        // Side by side isn't enough: the cone of light, and layers that aren't centred.
+        let message = broken(&|m| m.layers[1].layout.test = Area { first: 0xFD_FC50, last: 0xFE_07FF });
+        assert!(message.contains("0.0 um") && message.contains("at least 12"), "{message}");
         let message = broken(&|m| m.layers[1].write.strategy.top = [0; 3]);
         assert!(message.contains("layer 1") && message.contains("top [0, 0, 0]"), "{message}");
         let message = broken(&|m| m.layers[1].films[1].band = Some(Length(741e-9)));

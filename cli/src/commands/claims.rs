@@ -68,10 +68,15 @@ pub(super) fn run(args: &ClaimsArgs) -> Result<Code, Failure> {
     Ok(if broken { Code::LimitFailed } else { Code::Pass })
 }
 
+/// What rounding leaves of a figure that is zero.
+const NOTHING: f64 = 1e-12;
+
 /// A figure in as many digits as say something.
 fn number(value: f64) -> String {
     if value.is_nan() {
         "none".into()
+    } else if value.abs() < NOTHING {
+        "0.000".into()
     } else if value != 0.0 && !(0.001..1e4).contains(&value.abs()) {
         format!("{value:.2e}")
     } else if value.abs() >= 10.0 {
@@ -112,6 +117,14 @@ fn text(medium: &Medium, findings: &[Finding]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn figures_are_printed_in_digits_that_say_something() {
+        for (value, text) in [(1.39e-17, "0.000"), (-1.39e-17, "0.000"), (2e-5, "2.00e-5"), (1.0321, "1.032")] {
+            assert_eq!(number(value), text);
+        }
+        assert_eq!(number(f64::NAN), "none");
+    }
 
     #[test]
     fn every_claim_can_be_asked_for() {

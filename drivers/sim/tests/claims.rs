@@ -3,10 +3,10 @@
 
 use disc_hal::hal::{Rig as _, WriteStrategy};
 use disc_hal::media::{FilmRole, Length, Medium};
-use disc_hal::record::{Job, LayerRecording, Options, Silent, record};
-use disc_hal_sim::claims::{Claim, Finding, check, check_some, contact_areas, heat_ratio};
+use disc_hal::record::{Job, LayerRecording, Options, Session, Silent, record};
+use disc_hal_sim::claims::{Claim, Finding, PowerRatio, check, check_some, contact_areas, heat_ratio, power_ratio};
 use disc_hal_sim::dual_layer::DualLayer;
-use disc_hal_sim::{APERTURE, SimRig};
+use disc_hal_sim::{APERTURE, Deviations, SimRig};
 
 fn preset(name: &str) -> Medium {
     Medium::load(name).unwrap()
@@ -31,10 +31,11 @@ fn every_claim_has_a_preset_that_meets_it_and_one_that_does_not() {
     for (claim, with, without) in [
         (A1, "matched-low-k", "dual-layer"),
         (A1, "matched-stripe", "thin-reflector"),
+        (A1, "matched-low-k", "thin-dye"),
         (A1, "matched-two-thickness", "dual-layer"),
         (A2, "matched-stripe", "thin-reflector"),
         (A3, "matched-two-thickness", "thin-reflector"),
-        (A4, "matched-stripe", "thin-reflector"),
+        (A4, "matched-stripe", "narrow-stripe"),
         (A5, "matched-low-k", "dual-layer"),
         (B1, "dual-layer", "not-inverted"),
         (B2, "dual-layer", "flat-dye"),
@@ -46,14 +47,21 @@ fn every_claim_has_a_preset_that_meets_it_and_one_that_does_not() {
         assert!(meets(with, claim), "{with} doesn't meet {claim}");
         assert!(!meets(without, claim), "{without} meets {claim}");
     }
-    // Taken out of the description, the feature takes the deciding figure with it.
+    // By its figure, not because another claim isn't met.
+    let figures = |name: &str, claim: Claim| {
+        let findings = &found.iter().find(|f| f.0 == name).unwrap().1;
+        findings.iter().find(|f| f.claim == claim).unwrap().figures.clone()
+    };
+    assert!(!figures("narrow-stripe", A4)[0].holds());
+    // What the list of claims says of dye of 80 nm: 1.19 or more in full contact.
+    assert!(figures("thin-dye", A1)[0].value >= 1.15);
+    // Taken out of the description, the feature takes a figure of its claim out of bounds. (Equal
+    // areas of contact are equal without a stripe as well: there the contrast is a narrower one.)
     for (name, findings) in &found {
-        for f in findings.iter().filter(|f| f.met) {
-            for figure in f.figures.iter().filter(|g| matches!(f.claim, B3 | B4) && g.without.is_some()) {
-                let without = figure.without.unwrap();
-                let both = figure.holds() && figure.bound.holds(without) && figure.value.abs() > 1e-6;
-                assert!(!both, "{name} {}: {} is {} and {without}", f.claim, figure.name, figure.value);
-            }
+        for f in findings.iter().filter(|f| f.met && f.claim != A4) {
+            let told: Vec<_> = f.figures.iter().filter_map(|g| Some((g, g.without?))).collect();
+            let breaks = told.iter().any(|(g, without)| !g.bound.holds(*without));
+            assert!(breaks, "{name} {}: {:?}", f.claim, f.figures);
         }
     }
 }
@@ -77,7 +85,7 @@ fn more_contact_cools_more() {
         let [first, second] = contact_areas(&m).unwrap();
         (second / first, heat_ratio(&m).unwrap())
     };
-    let found: Vec<_> = [320.0, 400.0, 480.0, 520.0].into_iter().map(at).collect();
+    let found: Vec<_> = [320.0, 400.0, 480.0, 540.0].into_iter().map(at).collect();
     for (area, ratio) in &found {
         println!("area {area:.3}: threshold power L1/L0 {:.3} and {:.3}", ratio[0], ratio[1]);
     }
@@ -90,9 +98,9 @@ fn more_contact_cools_more() {
 #[test]
 fn the_area_in_the_spot_is_that_of_a_circle_between_chords() {
     // By counting squares.
-    let m = preset("matched-stripe");
+    let m = preset("narrow-stripe");
     let radius = 0.5 * DualLayer::of(&m).unwrap().cross_track(APERTURE).spot_radius / 0.85;
-    let half = 260e-9;
+    let half = 200e-9;
     let n = 2000;
     let mut inside = 0;
     for i in 0..n {
@@ -129,33 +137,98 @@ fn first_layers(medium: &Medium) -> WriteStrategy {
     WriteStrategy { bias: second.bias, ..first.with_peak(second.peak) }
 }
 
+/// What a medium makes of one strategy.
+struct Trial {
+    /// Jitter of the second layer less that of the first, with the first layer's pulses on both.
+    shared: f64,
+    /// The same with pulses of its own.
+    own: f64,
+    /// Claim A1 by the powers that were calibrated.
+    powers: PowerRatio,
+    /// Limits that one of the recordings breaks.
+    broken: Vec<&'static str>,
+}
+
+fn trial(name: &str, m: &Medium) -> Trial {
+    let first = recorded(m, 0, None);
+    let shared = recorded(m, 1, Some(first_layers(m)));
+    let own = recorded(m, 1, None);
+    let powers = power_ratio(m, [&first, &shared].map(|r| f64::from(r.power_uw))).unwrap();
+    // Sums over eight rows of ECC blocks take more blocks than are written here.
+    let verdicts = first.verdicts.iter().chain(&shared.verdicts).filter(|v| v.limit.name != "pi_sum_8");
+    let broken: Vec<_> = verdicts.filter(|v| !v.pass).map(|v| v.limit.name).collect();
+    let (j0, shared, own) = (jitter(&first), jitter(&shared), jitter(&own));
+    println!(
+        "{name:24} jitter L0 {j0:.2} %, L1 {shared:.2} % with L0's strategy, {own:.2} % with its own; calibrated \
+         power absorbed, L1/L0: {:.3} in the dyes, {:.3} in all films; out of limits: {broken:?}",
+        powers.dye, powers.all
+    );
+    Trial { shared: shared - j0, own: own - j0, powers, broken }
+}
+
 #[test]
 fn one_strategy_serves_both_layers_where_the_heat_is_matched() {
-    let trial = |name: &str| {
+    let unmatched = trial("dual-layer", &preset("dual-layer"));
+    assert!(unmatched.shared > 1.0 && unmatched.own < 0.5, "{} {}", unmatched.shared, unmatched.own);
+    let mut even = preset("matched-two-thickness");
+    let reflector = even.layers[1].films.iter_mut().find(|f| f.role == FilmRole::Reflector).unwrap();
+    reflector.land = reflector.groove;
+    for (name, contrast) in [
+        ("matched-low-k", unmatched),
+        ("matched-stripe", trial("thin-reflector", &preset("thin-reflector"))),
+        ("matched-two-thickness", trial("with one thickness", &even)),
+    ] {
+        let matched = trial(name, &preset(name));
+        assert!(matched.shared.abs() < 0.5, "{name}: {}", matched.shared);
+        assert!(matched.shared.abs() < contrast.shared.abs(), "{name}: {} {}", matched.shared, contrast.shared);
+        assert!(matched.broken.is_empty(), "{name}: {:?}", matched.broken);
+        // The powers say the same: 1.00 +-0.05 can't be had of them (see `power_ratio`), the order can.
+        let (with, without) = (matched.powers.all, contrast.powers.all);
+        assert!(with < without && matched.powers.dye < contrast.powers.dye, "{name}: {with} {without}");
+        assert!((with - 1.0).abs() < 0.12, "{name}: {with}");
+    }
+}
+
+#[test]
+fn every_preset_that_can_be_recorded_is_calibrated_on_both_layers() {
+    for name in Medium::presets().filter(|n| !["not-inverted", "thin-dye"].contains(n)) {
         let m = preset(name);
-        let first = recorded(&m, 0, None);
-        let shared = recorded(&m, 1, Some(first_layers(&m)));
-        let own = recorded(&m, 1, None);
-        let films = DualLayer::of(&m).unwrap();
-        let o = films.optics().unwrap();
-        // Claim A1 by powers that were calibrated on the bench: P(L1) T(L0) A(L1) over P(L0) A(L0).
-        let absorbed = |layer: usize| o.incident(layer) * o.layer(layer).groove.absorbed();
-        let opc = f64::from(shared.power_uw) * absorbed(1) / (f64::from(first.power_uw) * absorbed(0));
-        let (j0, shared, own) = (jitter(&first), jitter(&shared), jitter(&own));
-        println!(
-            "{name:24} jitter L0 {j0:.2} %, L1 {shared:.2} % with L0's strategy, {own:.2} % with its own; \
-             calibrated power absorbed, L1/L0: {opc:.3}"
-        );
-        (shared - j0, own - j0, opc)
+        for layer in 0..2 {
+            let mut rig = SimRig::blank(m.clone(), 1).unwrap();
+            let mut silent = Silent;
+            let mut session = Session::open(rig.bench(), &m, Options::default(), &mut silent).unwrap();
+            session.go_to_layer(layer).unwrap();
+            let found = session.calibrate(layer).unwrap_or_else(|e| panic!("{name}: {e}"));
+            let recommended = m.layers[layer].write.strategy.peak;
+            println!("{name} L{layer}: {} uW, {recommended} recommended", found.optimum_uw);
+        }
+    }
+}
+
+#[test]
+#[ignore = "a minute: a whole test area is written"]
+fn a_written_test_area_does_not_reach_the_other() {
+    // Layers as far apart as the standards have them, to either side, and a first layer whose test
+    // area is written from end to end.
+    let m = preset("dual-layer");
+    let calibrated = |written: bool| {
+        let mut rig = SimRig::blank(m.clone(), 1).unwrap().with_deviations(&Deviations::at_the_limits(100e-6));
+        let mut silent = Silent;
+        let mut session = Session::open(rig.bench(), &m, Options::default(), &mut silent).unwrap();
+        if written {
+            session.go_to_layer(0).unwrap();
+            // Until no piece fits any more.
+            let some = [m.layers[0].write.strategy; 40];
+            let rounds = (0..100).take_while(|_| session.try_strategies(0, &some).is_ok()).count();
+            println!("{} pieces in the test area of layer 0", rounds * some.len());
+            assert!((5..100).contains(&rounds), "{rounds}");
+        }
+        session.go_to_layer(1).unwrap();
+        session.calibrate(1).unwrap().optimum_uw
     };
-    let (matched, _, even) = trial("matched-low-k");
-    let (unmatched, recovered, uneven) = trial("dual-layer");
-    assert!(matched.abs() < 0.5, "{matched}");
-    assert!(unmatched > 1.0, "{unmatched}");
-    assert!(recovered < 0.5, "{recovered}");
-    // Light that heats the reflector counts as absorbed, and the first layer's thin one takes a
-    // third of it: on the powers the match is 7 % off where on heat in the dye alone it is 3 %.
-    assert!((even - 1.0).abs() < 0.1 && uneven > 1.05 && uneven - even > 0.1, "{even} {uneven}");
+    let (blank, written) = (f64::from(calibrated(false)), f64::from(calibrated(true)));
+    println!("layer 1: {blank} uW, and {written} uW beside a written test area");
+    assert!((written / blank - 1.0).abs() < 0.005, "{blank} {written}");
 }
 
 #[test]

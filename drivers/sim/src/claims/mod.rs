@@ -22,7 +22,7 @@ use crate::model::ModelError;
 
 use grooves::Followed;
 use heat::Heat;
-pub use heat::{PULSES, contact_areas, heat_ratio};
+pub use heat::{PULSES, PowerRatio, contact_areas, heat_ratio, power_ratio};
 
 /// A claim of patent A (heat) or B (units and grooves).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
@@ -202,7 +202,7 @@ pub fn check_some(medium: &Medium, claims: &[Claim]) -> Result<Vec<Finding>, Mod
     let needs_tracks = claims.iter().any(|c| matches!(c, Claim::B3 | Claim::B4 | Claim::B5 | Claim::B6));
     let followed = needs_tracks.then(|| Followed::on(medium));
     let one = |&claim: &Claim| match (claim, &heat, &followed) {
-        (Claim::A1, Some(heat), _) => Ok(heat::equal_conduction(heat)),
+        (Claim::A1, Some(heat), _) => heat::equal_conduction(heat),
         (Claim::A2, Some(heat), _) => heat::partial_contact(heat),
         (Claim::A3, Some(heat), _) => heat::two_thicknesses(heat),
         (Claim::A5, Some(heat), _) => heat::low_conductivity(heat),

@@ -4,7 +4,7 @@ use disc_hal::media::{FilmRole, Layer, Medium};
 
 use super::{Bound, Claim, Figure, Finding};
 use crate::APERTURE;
-use crate::dual_layer::{DualLayer, Place, writing_at};
+use crate::dual_layer::{DualLayer, Place, spherical_aberration, writing_at};
 use crate::heat::Resolution;
 use crate::model::ModelError;
 
@@ -22,15 +22,29 @@ fn place(layer: &Layer, role: FilmRole) -> Option<usize> {
     layer.films.iter().position(|f| f.role == role)
 }
 
-pub(super) fn inverted(medium: &Medium) -> Result<Finding, ModelError> {
-    let claim = Claim::B1;
+/// R.m.s. aberration that a lens may leave to count as free of it, in waves (Marechal).
+const ABERRATION: Bound = Bound::AtMost(0.07);
+
+/// Reflectances of both layers from outside and transmittance of the first, percent.
+fn light(medium: &Medium) -> Result<[f64; 3], ModelError> {
     let films = DualLayer::of(medium)?;
     let (optics, cross) = (films.optics()?, films.cross_track(APERTURE));
     let seen = |layer| 100.0 * optics.seen(&cross, layer, 0.0);
-    let figures = vec![
-        Figure::new("reflectance of L0 (%)", seen(0), REFLECTANCE),
-        Figure::new("reflectance of L1 through L0 (%)", seen(1), REFLECTANCE),
-        Figure::new("transmittance of L0 (%)", 100.0 * optics.l0_transmittance, TRANSMITTANCE),
+    Ok([seen(0), seen(1), 100.0 * optics.l0_transmittance])
+}
+
+pub(super) fn inverted(medium: &Medium) -> Result<Finding, ModelError> {
+    let claim = Claim::B1;
+    let [first, second, transmittance] = light(medium)?;
+    // A lens made for the middle between the layers leaves half of what the bond makes.
+    let coefficient = spherical_aberration(0.5 * medium.bond.thickness.0, medium.bond.n, APERTURE);
+    let wavelength = f64::from(medium.wavelength.0) * 1e-9;
+    let aberration = coefficient / (6.0 * 5f64.sqrt()) / wavelength;
+    let mut figures = vec![
+        Figure::new("reflectance of L0 (%)", first, REFLECTANCE),
+        Figure::new("reflectance of L1 through L0 (%)", second, REFLECTANCE),
+        Figure::new("transmittance of L0 (%)", transmittance, TRANSMITTANCE),
+        Figure::new("spherical aberration by half the bond (waves r.m.s.)", aberration, ABERRATION),
     ];
     for (layer, films) in medium.layers.iter().enumerate() {
         let dye_first = place(films, FilmRole::Dye) < place(films, FilmRole::Reflector);
@@ -39,6 +53,9 @@ pub(super) fn inverted(medium: &Medium) -> Result<Finding, ModelError> {
             return Ok(Finding::lacking(claim, why, figures));
         }
     }
+    let mut turned = medium.clone();
+    turned.layers[1].films.reverse();
+    figures[1].without = Some(light(&turned)?[1]);
     Ok(Finding::of(claim, figures))
 }
 
@@ -49,37 +66,50 @@ fn rise(films: &DualLayer, layer: usize, place: Place) -> Result<f64, ModelError
     Ok(write.response(spot, &COARSE).static_pulse(super::heat::PULSES[0]))
 }
 
-pub(super) fn groove_and_land(medium: &Medium) -> Result<Finding, ModelError> {
-    let claim = Claim::B2;
+/// The figures of claim B2, in their order.
+fn dye_figures(medium: &Medium) -> Result<Vec<f64>, ModelError> {
     let films = DualLayer::of(medium)?;
     let (optics, cross) = (films.optics()?, films.cross_track(APERTURE));
-    let dye = |layer: usize| medium.layers[layer].dye().map_or((0.0, 0.0), |f| (f.groove.0, f.land.0));
-    let ((g0, l0), (g1, l1)) = (dye(0), dye(1));
-    let mut figures = vec![
-        Figure::new("dye in the groove, L0/L1", g0 / g1, Bound::Within(0.95, 1.05)),
-        Figure::new(
-            "dye in the groove over dye on the land, the lesser of both layers",
-            (g0 / l0).min(g1 / l1),
-            Bound::AtLeast(1.2),
-        ),
-    ];
+    let [(g0, l0), (g1, l1)] = dye(medium);
+    let mut values = vec![g0 / g1, (g0 / l0).min(g1 / l1)];
     for layer in 0..2 {
         let films_of = optics.layer(layer);
         let on = |place| cross.modulation_on(films_of, place, MARK).abs();
-        figures.push(Figure::new(
-            format!("modulation of L{layer} on the groove over that on the land"),
-            on(Place::Groove) / on(Place::Land),
-            Bound::AtLeast(2.0),
-        ));
+        values.push(on(Place::Groove) / on(Place::Land));
         // The threshold is where the rise reaches that of decomposition: powers are as 1 / rise.
-        figures.push(Figure::new(
-            format!("threshold power of L{layer} on the groove over that on the land"),
-            rise(&films, layer, Place::Land)? / rise(&films, layer, Place::Groove)?,
-            Bound::AtMost(0.999),
-        ));
+        values.push(rise(&films, layer, Place::Land)? / rise(&films, layer, Place::Groove)?);
     }
-    if g0 <= l0 || g1 <= l1 {
+    Ok(values)
+}
+
+/// Thickness of each layer's dye in the groove and on the land.
+fn dye(medium: &Medium) -> [(f64, f64); 2] {
+    [0, 1].map(|layer| medium.layers[layer].dye().map_or((0.0, 0.0), |f| (f.groove.0, f.land.0)))
+}
+
+pub(super) fn groove_and_land(medium: &Medium) -> Result<Finding, ModelError> {
+    let claim = Claim::B2;
+    let mut figures: Vec<Figure> = dye_figures(medium)?
+        .into_iter()
+        .zip([
+            ("dye in the groove, L0/L1", Bound::Within(0.95, 1.05)),
+            ("dye in the groove over dye on the land, the lesser of both layers", Bound::AtLeast(1.2)),
+            ("modulation of L0 on the groove over that on the land", Bound::AtLeast(2.0)),
+            ("threshold power of L0 on the groove over that on the land", Bound::AtMost(0.999)),
+            ("modulation of L1 on the groove over that on the land", Bound::AtLeast(2.0)),
+            ("threshold power of L1 on the groove over that on the land", Bound::AtMost(0.999)),
+        ])
+        .map(|(value, (name, bound))| Figure::new(name, value, bound))
+        .collect();
+    if dye(medium).iter().any(|(groove, land)| groove <= land) {
         return Ok(Finding::lacking(claim, "the dye is no thicker in the groove than on the land", figures));
+    }
+    let mut flat = medium.clone();
+    for film in flat.layers.iter_mut().flat_map(|l| &mut l.films).filter(|f| f.role == FilmRole::Dye) {
+        film.land = film.groove;
+    }
+    for (figure, without) in figures.iter_mut().zip(dye_figures(&flat)?).skip(1) {
+        figure.without = Some(without);
     }
     Ok(Finding::of(claim, figures))
 }
