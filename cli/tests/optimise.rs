@@ -26,6 +26,8 @@ fn bad_options_are_refused_before_anything_is_written() {
     for method in ["gamma", "kappa"] {
         let words = ["no target for a calibration by", &format!("{method} = {{"), "[layer.write]"];
         fails(d, &["record", "file", "--layer", "0", "--calibrate", method, "--disc", "d.dhd"], 6, &words);
+        fails(d, &["optimise", "--layer", "1", "--calibrate", method, "--disc", "d.dhd"], 6, &words);
+        assert!(!d.join("d.dhd").exists(), "a disc was made for nothing");
     }
 }
 
