@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::LineWriter;
 use std::path::Path;
-use std::sync::OnceLock;
+use std::sync::{Once, OnceLock};
 
 use disc_hal::hal::Rig;
 use disc_hal::media::Medium;
@@ -80,6 +80,11 @@ impl Opened {
         }
     }
 
+    /// The files that outputs mustn't overwrite: the disc's or the port, and the medium's.
+    pub(crate) fn kept<'a>(&'a self, target: &'a Target) -> Vec<&'a Path> {
+        self.file().into_iter().chain(target.medium.as_deref().map(Path::new)).collect()
+    }
+
     /// Root of the random data in the test area.
     pub(crate) fn seed(&self) -> u64 {
         match self {
@@ -135,17 +140,49 @@ pub(crate) fn connect(link: &Link) -> Result<Remote, Failure> {
 }
 
 /// Where what passes over links is written down: one file for the whole run.
-static TRACE: OnceLock<File> = OnceLock::new();
+static TRACE: OnceLock<Trace> = OnceLock::new();
+
+/// A file that is made empty once there is something to write.
+struct Trace {
+    file: File,
+    begun: Once,
+}
 
 /// Writes down what passes over every link that is opened from now on.
+///
+/// Nothing in a file is lost before there is something to write: a command without a link
+/// writes none.
 pub(crate) fn trace(path: &Path) -> Result<(), Failure> {
-    let file = File::create(path).map_err(|e| {
+    let words: Vec<String> = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
+    output::refuse_input(path, &others(&words, path))?;
+    let file = File::options().write(true).create(true).truncate(false).open(path).map_err(|e| {
         let what = format!("can't write the trace {}: {}", path.display(), output::reason(&e));
         Failure::new(Code::Data, what).because(e).next("give another path with --trace")
     })?;
     // Called once, by the command line.
-    let _ = TRACE.set(file);
+    let _ = TRACE.set(Trace { file, begun: Once::new() });
     Ok(())
+}
+
+/// The other words of the command line that can be files: the trace is opened before it is
+/// known what they mean.
+fn others<'a>(words: &'a [String], trace: &Path) -> Vec<&'a Path> {
+    let mut own = false;
+    let mut others = Vec::new();
+    for word in words {
+        let value = match word.split_once('=') {
+            Some((name, value)) if name.starts_with("--") => value,
+            _ => word.strip_prefix("-o").unwrap_or(word),
+        };
+        let value = ["sim:", "serial:"].iter().find_map(|kind| value.strip_prefix(kind)).unwrap_or(value);
+        // The option itself, once.
+        if !own && Path::new(value) == trace {
+            own = true;
+        } else {
+            others.push(Path::new(value));
+        }
+    }
+    others
 }
 
 /// The pipe to a bench and what it is called in errors: the one place where a link begins.
@@ -168,7 +205,29 @@ fn pipe(link: &Link) -> Result<(Box<dyn Pipe>, String), Failure> {
 
 fn traced(pipe: impl Pipe + 'static) -> Box<dyn Pipe> {
     match TRACE.get() {
-        Some(file) => Box::new(Traced::new(pipe, LineWriter::new(file)).with_description(wire::describe)),
+        Some(Trace { file, begun }) => {
+            // What an earlier trace left behind isn't this one's; a terminal or a pipe has no length.
+            begun.call_once(|| drop(file.set_len(0)));
+            Box::new(Traced::new(pipe, LineWriter::new(file)).with_description(wire::describe))
+        }
         None => Box::new(pipe),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trace_is_kept_from_every_other_word() {
+        let line = |text: &str| text.split(' ').map(String::from).collect::<Vec<_>>();
+        let among = |text: &str| others(&line(text), Path::new("t")).contains(&Path::new("t"));
+        for text in ["read --trace t -o t", "read --trace=t -ot", "info --trace t --bench sim:t", "read -o t --trace t"]
+        {
+            assert!(among(text), "{text}");
+        }
+        for text in ["read --trace t -o x", "read --trace=t", "info --bench serial:/dev/x --trace t"] {
+            assert!(!among(text), "{text}");
+        }
     }
 }

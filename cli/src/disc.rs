@@ -10,6 +10,7 @@ use disc_hal_sim::{Condition, DiscFileError, SimError, SimRig, Written};
 
 use crate::args::Target;
 use crate::exit::{Code, Failure};
+use crate::medium::{simulated, two_layers};
 use crate::selector::Selector;
 
 /// What a new disc is without --medium.
@@ -96,6 +97,13 @@ pub(crate) fn medium(asked: Option<&str>, there: Option<&SimRig>) -> Result<Medi
     }
 }
 
+/// A simulated bench with a new disc in memory, and its medium.
+pub(crate) fn blank(asked: Option<&str>, seed: u64) -> Result<(SimRig, Medium), Failure> {
+    let medium = medium(asked, None)?;
+    two_layers(&medium, asked)?;
+    Ok((simulated(SimRig::blank(medium.clone(), seed), &medium, asked)?, medium))
+}
+
 /// Whether two descriptions are of the same disc: how to write on it is no part of that.
 fn same_disc(a: &Medium, b: &Medium) -> bool {
     let mut a = a.clone();
@@ -142,7 +150,9 @@ impl Claim {
 
     /// Its medium.
     pub(crate) fn medium(&self, asked: Option<&str>) -> Result<Medium, Failure> {
-        medium(asked, self.there.as_ref())
+        let medium = medium(asked, self.there.as_ref())?;
+        two_layers(&medium, asked)?;
+        Ok(medium)
     }
 
     /// What is recorded on it.
@@ -174,8 +184,15 @@ impl Claim {
         }
     }
 
-    /// Puts the disc into a simulated bench; one that isn't there yet is made.
-    pub(crate) fn insert(&mut self, medium: &Medium, seed: u64, condition: &Condition) -> Result<SimRig, Failure> {
+    /// Puts the disc into a simulated bench; one that isn't there yet is made, of the medium that
+    /// the user `asked` for.
+    pub(crate) fn insert(
+        &mut self,
+        medium: &Medium,
+        asked: Option<&str>,
+        seed: u64,
+        condition: &Condition,
+    ) -> Result<SimRig, Failure> {
         if let Some(rig) = self.there.take() {
             return Ok(rig);
         }
@@ -183,8 +200,8 @@ impl Claim {
             match SimRig::create_with(&self.path, medium.clone(), seed, condition.clone()) {
                 // Somebody else took the name meanwhile: the next one.
                 Err(SimError::File(DiscFileError::Exists { .. })) if !self.named => self.path = fresh_path(),
-                Err(e) => return Err(e.into()),
-                Ok(rig) => {
+                made => {
+                    let rig = simulated(made, medium, asked)?;
                     self.lock()?;
                     return Ok(rig);
                 }

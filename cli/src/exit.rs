@@ -22,7 +22,7 @@ pub(crate) enum Code {
     /// There is no such bench, it can't be opened, or it has no disc.
     NoDevice = 3,
     /// The bench or the link to it failed, the disc can't be read, or a recording
-    /// isn't whole.
+    /// isn't whole, or one of a comparison failed.
     Device = 4,
     /// An interlock or a safety trip.
     Safety = 5,
@@ -40,7 +40,8 @@ Exit codes:
   1    done, a limit (or a check of `conformance`) not kept
   2    wrong command line
   3    no such bench, or it can't be opened, or it has no disc
-  4    the bench failed, the disc can't be read, or a recording isn't whole
+  4    the bench failed, the disc can't be read, or a recording isn't whole or (in
+       `compare`) failed
   5    interlock or safety trip
   6    a file, medium, disc file or place can't be used, or an output not written
   130  stopped by Ctrl-C";
@@ -136,11 +137,21 @@ impl Failure {
 impl From<MediumError> for Failure {
     fn from(error: MediumError) -> Self {
         let failure = Self::new(Code::Data, error.to_string());
-        let failure = match error {
+        let failure = match &error {
             MediumError::Unknown { .. } => failure.next("`disc-hal media` lists the presets"),
             MediumError::Contradiction { .. } | MediumError::Syntax { .. } => {
                 failure.next("correct the medium file; `disc-hal media dual-layer` prints one that works")
             }
+            MediumError::Read { source, .. } => failure.next(match source.kind() {
+                std::io::ErrorKind::NotFound => {
+                    "check its name and the current folder, or take a preset (`disc-hal media` lists them)"
+                }
+                std::io::ErrorKind::IsADirectory => "give the medium file in it; `disc-hal media dual-layer` prints one",
+                std::io::ErrorKind::InvalidData => {
+                    "save it as UTF-8 text, or give another file: media are TOML, as `disc-hal media dual-layer` prints it"
+                }
+                _ => "check that you may read it",
+            }),
             _ => failure,
         };
         failure.because(error)
@@ -172,6 +183,13 @@ impl From<SimError> for Failure {
             _ => failure.next("correct the medium file, or take a preset (`disc-hal media`)"),
         };
         failure.because(error)
+    }
+}
+
+impl From<CalibrationFault> for Failure {
+    fn from(error: CalibrationFault) -> Self {
+        // Only a target that is missing is found before there is light; its text says what to do.
+        Self::new(Code::Data, error.to_string()).because(error)
     }
 }
 
@@ -216,6 +234,7 @@ impl From<RecordError> for Failure {
                 | Problem::Strategy(_),
                 _,
             ) => None,
+            (Problem::Calibration(CalibrationFault::OutsideRange { what, .. }), _) if *what != "beta" => None,
             (Problem::Calibration(_), _) => Some(
                 "check the disc, and the write strategy and beta of its medium; the next try takes fresh test area"
                     .into(),

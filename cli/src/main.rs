@@ -12,6 +12,7 @@ mod exit;
 mod health;
 mod input;
 mod interrupt;
+mod medium;
 mod output;
 mod place;
 mod progress;

@@ -47,12 +47,7 @@ impl OutFile {
     /// Prepares to write `path`, which must be none of the `inputs`.
     pub(crate) fn create(path: &Path, inputs: &[&Path]) -> Result<Self, Failure> {
         let failed = |e: io::Error| cant_write(path, e);
-        if let Some(real) = real(path)
-            && inputs.iter().any(|i| self::real(i).is_some_and(|i| i == real))
-        {
-            let what = format!("{} is an input or the disc itself: it would be lost", path.display());
-            return Err(Failure::new(Code::Usage, what).next("give the output another name"));
-        }
+        refuse_input(path, inputs)?;
         let target = match fs::metadata(path) {
             Ok(meta) if meta.is_dir() => return Err(failed(io::ErrorKind::IsADirectory.into())),
             Ok(meta) if !meta.is_file() => Target::Direct(File::options().write(true).open(path).map_err(failed)?),
@@ -95,6 +90,28 @@ impl OutFile {
     /// What it will be called.
     pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+}
+
+/// Whether an output is none of the `inputs`.
+pub(crate) fn refuse_input(path: &Path, inputs: &[&Path]) -> Result<(), Failure> {
+    match real(path) {
+        Some(real) if inputs.iter().any(|i| self::real(i).is_some_and(|i| i == real)) => {
+            let what = format!("{} is an input or the disc itself: it would be lost", path.display());
+            Err(Failure::new(Code::Usage, what).next("give the output another name"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whether two outputs are two files.
+pub(crate) fn apart(one: &Path, other: &Path) -> Result<(), Failure> {
+    match (real(one), real(other)) {
+        (Some(a), Some(b)) if a == b => {
+            let what = format!("{} is given for two outputs: one of them would be lost", other.display());
+            Err(Failure::new(Code::Usage, what).next("give each a name of its own"))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -80,6 +80,23 @@ fn the_table_and_the_csv_say_the_same() {
 }
 
 #[test]
+fn a_csv_without_a_file_goes_to_the_standard_output() {
+    let dir = folder();
+    let medium = run(dir.path(), &["media", "matched-low-k"]).stdout;
+    std::fs::write(dir.path().join("matched.toml"), &medium).unwrap();
+    let line = "heat --medium matched.toml --layer 1 --power 12mW --pulse 40ns --csv";
+    let out = run(dir.path(), &line.split(' ').collect::<Vec<_>>());
+    assert_eq!(out.status.code(), Some(0), "{}", String::from_utf8_lossy(&out.stderr));
+    let csv = String::from_utf8(out.stdout).unwrap();
+    assert!(csv.starts_with("kind,time_ns,along_nm,across_nm,temperature_deg_c\ntemperature,0.000,"), "{csv}");
+    assert!(csv.lines().count() > 1000 && csv.lines().skip(1).all(|l| l.split(',').count() == 5));
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "a file was made");
+    // The description isn't what the temperatures are written over.
+    fails(dir.path(), &[&line.split(' ').collect::<Vec<_>>()[..], &["matched.toml"]].concat(), 2, &["would be lost"]);
+    assert_eq!(std::fs::read(dir.path().join("matched.toml")).unwrap(), medium);
+}
+
+#[test]
 fn what_cannot_be_is_refused_with_what_can() {
     let dir = folder();
     let with = |more: &[&str], code: i32, words: &[&str]| {

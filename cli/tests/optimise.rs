@@ -27,8 +27,11 @@ fn bad_options_are_refused_before_anything_is_written() {
     // The target of the method is missing: what to add, and where.
     for method in ["gamma", "kappa"] {
         let words = ["no target for a calibration by", &format!("{method} = {{"), "[layer.write]"];
-        let record = ["record", "file", "--layer", "0", "--medium", "mine.toml", "--disc", "d.dhd", "--calibrate"];
-        fails(d, &[&record[..], &[method]].concat(), 6, &words);
+        for command in [&["record", "file", "--layer", "0"][..], &["optimise", "--layer", "1"]] {
+            let rest = ["--medium", "mine.toml", "--disc", "d.dhd", "--calibrate", method];
+            fails(d, &[command, &rest].concat(), 6, &words);
+        }
+        assert!(!d.join("d.dhd").exists(), "a disc was made for nothing");
     }
 }
 

@@ -48,13 +48,27 @@ pub enum MediumError {
         source: Box<toml::de::Error>,
     },
     /// It contradicts itself.
-    #[error("the medium `{medium}` contradicts itself: {what}")]
+    #[error("the medium `{medium}`{} contradicts itself: {what}", Source(medium, file.as_deref()))]
     Contradiction {
         /// Its name.
         medium: String,
+        /// The file, or whatever else it was read from, where that is known.
+        file: Option<String>,
         /// What, where, and the rule that it breaks.
         what: String,
     },
+}
+
+/// Where a medium is from, if that says more than its name.
+struct Source<'a>(&'a str, Option<&'a str>);
+
+impl fmt::Display for Source<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.1 {
+            Some(file) if file != self.0 => write!(f, " ({file})"),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// A disc: its format, and its layers from the incident side inwards.
@@ -359,7 +373,11 @@ impl Medium {
     pub fn parse(text: &str, name: &str) -> Result<Self, MediumError> {
         let medium: Self = toml::from_str(text)
             .map_err(|source| MediumError::Syntax { name: name.into(), source: Box::new(source) })?;
-        medium.check()?;
+        check::medium(&medium).map_err(|what| MediumError::Contradiction {
+            medium: medium.name.clone(),
+            file: Some(name.into()),
+            what,
+        })?;
         Ok(medium)
     }
 
@@ -389,7 +407,7 @@ impl Medium {
     /// # Errors
     /// [`MediumError::Contradiction`] that names the layer, the film and the rule.
     pub fn check(&self) -> Result<(), MediumError> {
-        check::medium(self).map_err(|what| MediumError::Contradiction { medium: self.name.clone(), what })
+        check::medium(self).map_err(|what| MediumError::Contradiction { medium: self.name.clone(), file: None, what })
     }
 }
 
@@ -468,5 +486,37 @@ mod tests {
         let text = PRESETS[0].1.replace("read_power", "reed_power");
         let message = Medium::parse(&text, "x.toml").unwrap_err().to_string();
         assert!(message.contains("x.toml") && message.contains("reed_power"), "{message}");
+    }
+
+    #[test]
+    fn a_contradiction_names_the_file_that_it_is_in() {
+        let text = PRESETS[0].1.replacen("groove = \"", "groove = \"-", 1);
+        let message = |name: &str| Medium::parse(&text, name).unwrap_err().to_string();
+        assert!(
+            message("x.toml").starts_with("the medium `dual-layer` (x.toml) contradicts itself"),
+            "{}",
+            message("x")
+        );
+        assert!(message("dual-layer").starts_with("the medium `dual-layer` contradicts itself"));
+    }
+
+    #[test]
+    fn what_has_no_unit_is_asked_for_one() {
+        for (with, without, words) in [
+            ("thickness = \"55 um\"", "thickness = 55", ["`55` is not a length", "80 nm"]),
+            ("thickness = \"55 um\"", "thickness = 55.5", ["`55.5` is not a length", "80 nm"]),
+            ("thickness = \"55 um\"", "thickness = true", ["`true` is not a length", "80 nm"]),
+            ("thickness = \"55 um\"", "thickness = [55]", ["a length with its unit", "80 nm"]),
+            ("conductivity = \"0.2 W/mK\"", "conductivity = 0.2", ["`0.2` is not a thermal conductivity", "W/mK"]),
+            ("wavelength = \"650 nm\"", "wavelength = 650", ["`650`", "a unit such as nm"]),
+            ("read_power = \"1 mW\"", "read_power = 0", ["`0`", "a unit such as uW"]),
+        ] {
+            assert!(PRESETS[0].1.contains(with), "{with}");
+            let message = Medium::parse(&PRESETS[0].1.replacen(with, without, 1), "x.toml").unwrap_err().to_string();
+            assert!(
+                words.iter().all(|word| message.contains(word)) && message.contains("line "),
+                "{without}: {message}"
+            );
+        }
     }
 }

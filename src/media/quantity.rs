@@ -1,6 +1,7 @@
 //! Quantities of medium files: a number with its unit, as text.
 
 use core::fmt;
+use core::marker::PhantomData;
 use core::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
@@ -23,6 +24,59 @@ fn shifted(number: &str, exponent: i32) -> Option<f64> {
     }
     let exponent = own.parse::<i32>().ok()?.checked_add(exponent)?;
     format!("{digits}e{exponent}").parse().ok().filter(|value: &f64| value.is_finite())
+}
+
+/// Takes a quantity as text. A bare number is taken up as well, to be refused by the words for a
+/// text without a unit, which say what is missing.
+struct WithUnit<T> {
+    what: &'static str,
+    example: &'static str,
+    quantity: PhantomData<T>,
+}
+
+impl<T> WithUnit<T> {
+    const fn new(what: &'static str, example: &'static str) -> Self {
+        Self { what, example, quantity: PhantomData }
+    }
+}
+
+impl<T: FromStr<Err: fmt::Display>> de::Visitor<'_> for WithUnit<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a {} with its unit, as text such as \"{}\"", self.what, self.example)
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<T, E> {
+        text.parse().map_err(E::custom)
+    }
+
+    fn visit_bool<E: de::Error>(self, value: bool) -> Result<T, E> {
+        self.visit_str(&value.to_string())
+    }
+
+    fn visit_i64<E: de::Error>(self, value: i64) -> Result<T, E> {
+        self.visit_str(&value.to_string())
+    }
+
+    fn visit_u64<E: de::Error>(self, value: u64) -> Result<T, E> {
+        self.visit_str(&value.to_string())
+    }
+
+    fn visit_f64<E: de::Error>(self, value: f64) -> Result<T, E> {
+        self.visit_str(&value.to_string())
+    }
+}
+
+/// Text that becomes a unit of the contract, whose errors don't repeat it.
+struct Named<T>(T);
+
+impl<T: FromStr<Err: fmt::Display>> FromStr for Named<T> {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        text.parse().map(Self).map_err(|error: T::Err| format!("`{text}`: {error}"))
+    }
 }
 
 macro_rules! quantity {
@@ -59,7 +113,7 @@ macro_rules! quantity {
 
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+                deserializer.deserialize_str(WithUnit::new($what, $example))
             }
         }
 
@@ -115,7 +169,7 @@ quantity!(
 );
 
 macro_rules! serde_as_text {
-    ($($name:ident),+) => {$(
+    ($($name:ident, $what:literal, $example:literal;)+) => {$(
         impl Serialize for crate::hal::$name {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 serializer.collect_str(self)
@@ -124,7 +178,8 @@ macro_rules! serde_as_text {
 
         impl<'de> Deserialize<'de> for crate::hal::$name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+                let visitor = WithUnit::<Named<Self>>::new($what, $example);
+                deserializer.deserialize_str(visitor).map(|named| named.0)
             }
         }
 
@@ -142,7 +197,12 @@ macro_rules! serde_as_text {
     )+};
 }
 
-serde_as_text!(Microwatts, Nanometres, MicrometresPerSecond, Hertz);
+serde_as_text! {
+    Microwatts, "power", "12 mW";
+    Nanometres, "length", "650 nm";
+    MicrometresPerSecond, "velocity", "3.84 m/s";
+    Hertz, "frequency", "26.16 MHz";
+}
 
 #[cfg(test)]
 mod tests {

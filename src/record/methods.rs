@@ -20,7 +20,7 @@ use serde::Serialize;
 use super::fit::{LEAST_POINTS, line, optimum, parabola};
 use super::problem::CalibrationFault;
 use super::summary::{CalibrationPoint, Fit};
-use crate::media::{GammaTarget, KappaTarget, Recommendation};
+use crate::media::{GammaTarget, KappaTarget, Medium, Recommendation};
 
 /// Greatest r.m.s. residual of m P from its curve, as a share of its mean.
 const MODULATION_RMS: f64 = 0.01;
@@ -46,6 +46,20 @@ impl fmt::Display for CalibrationMethod {
             Self::Gamma => "gamma",
             Self::Kappa => "kappa",
         })
+    }
+}
+
+impl CalibrationMethod {
+    /// Whether a medium has what the method aims at on a layer: to be asked before there is light.
+    ///
+    /// # Errors
+    /// [`CalibrationFault::NoTarget`]; a layer that isn't there has no target to miss.
+    pub fn check_target(self, medium: &Medium, layer: usize) -> Result<(), CalibrationFault> {
+        match medium.layers.get(layer) {
+            // The scatter that is allowed has no part in this.
+            Some(l) => Goal::new(self, &l.write, layer, 0.0).map(|_| ()),
+            None => Ok(()),
+        }
     }
 }
 
@@ -381,6 +395,9 @@ mod tests {
         let gamma = Goal::Gamma(GammaTarget { target: 0.8, rho: 1.1 });
         let error = gamma.solve(&mut points(flat, |_| None)).unwrap_err();
         assert!(matches!(error, CalibrationFault::OutsideRange { what: "gamma", .. }), "{error}");
+        let text = error.to_string();
+        assert!(text.contains("target gamma 0.800") && text.contains("`gamma = { target, rho }`"), "{text}");
+        assert!(!text.contains("recommended power"), "{text}");
         let text = gamma.saturated(&points(flat, |_| None)).unwrap().to_string();
         assert!(text.contains("0.700 at 12000 uW") && text.contains("calibrate by beta"), "{text}");
         assert_eq!(gamma.saturated(&points(hyperbola, |_| None)), None);

@@ -68,8 +68,8 @@ pub enum CalibrationFault {
     },
     /// The target isn't among what was measured.
     #[error(
-        "the target {what} {target:.3} is outside what {from_uw} uW to {to_uw} uW gave ({low:.3} to {high:.3}); the \
-         recommended power may be wrong for this disc"
+        "the target {what} {target:.3} is outside what {from_uw} uW to {to_uw} uW gave ({low:.3} to {high:.3}); {}",
+        suspect(what)
     )]
     OutsideRange {
         /// What is aimed at: beta, gamma, the power over its threshold.
@@ -85,6 +85,21 @@ pub enum CalibrationFault {
         /// Highest fitted value.
         high: f64,
     },
+}
+
+/// What may be wrong where the target isn't among what was measured.
+fn suspect(what: &str) -> &'static str {
+    match what {
+        "beta" => "the recommended power may be wrong for this disc",
+        "gamma" => {
+            "set `gamma = { target, rho }` in the layer's [layer.write] to a target that its curve has, or calibrate by \
+             beta"
+        }
+        _ => {
+            "set `kappa = { kappa, rho }` in the layer's [layer.write] to a kappa that its curve has, or calibrate by \
+             beta"
+        }
+    }
 }
 
 /// Why a write strategy could not be optimised.

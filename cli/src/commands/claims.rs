@@ -7,6 +7,7 @@ use disc_hal_sim::claims::{self, Bound, Claim, Figure, Finding};
 use serde::Serialize;
 
 use crate::exit::{Code, Failure};
+use crate::medium;
 use crate::output;
 use crate::table::render;
 
@@ -54,11 +55,11 @@ fn among(claim: Claim, names: &[String]) -> bool {
 }
 
 pub(super) fn run(args: &ClaimsArgs) -> Result<Code, Failure> {
-    let medium = Medium::load(&args.medium)?;
+    let medium = medium::load(&args.medium)?;
     let wanted = |c: Claim| args.claim.is_empty() || among(c, &args.claim) || among(c, &args.require);
     let claims: Vec<Claim> = Claim::ALL.into_iter().filter(|&c| wanted(c)).collect();
-    let findings = claims::check_some(&medium, &claims)
-        .map_err(|e| Failure::new(Code::Data, format!("the medium `{}` can't be computed", medium.name)).because(e))?;
+    let findings =
+        claims::check_some(&medium, &claims).map_err(|e| medium::unusable(&medium, Some(&args.medium), e))?;
     if args.json {
         output::json(&Document { medium: &medium.name, claims: &findings })?;
     } else {

@@ -1,6 +1,6 @@
 //! `disc-hal conformance`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use disc_hal::conformance::{Check, CheckResult, Limits, Needs, Observer, Report, Verdict, checks, run as run_checks};
 use disc_hal::hal::{Microwatts, Rig};
@@ -121,7 +121,7 @@ fn open(args: &Conformance) -> Result<Judged, Failure> {
     let asked = args.medium.as_deref();
     let (rig, file) = match &args.bench {
         Some(Selector::SimFile(path)) => (SimRig::open(path)?, Some(path.clone())),
-        None | Some(Selector::Sim) => (SimRig::blank(disc::medium(asked, None)?, disc::SEED)?, None),
+        None | Some(Selector::Sim) => (disc::blank(asked, disc::SEED)?.0, None),
         Some(Selector::Link(link)) if args.defect.is_some() => {
             let what = format!("--defect is for simulated benches in this process, and {link} is at the end of a link");
             return Err(Failure::new(Code::Usage, what).next("leave --defect out"));
@@ -161,9 +161,12 @@ pub(super) fn run(args: &Conformance, voice: Voice) -> Result<Code, Failure> {
         limits = limits.without_lease();
     }
     let Judged { mut rig, medium, file, words } = open(args)?;
-    let inputs: Vec<_> = file.iter().map(PathBuf::as_path).collect();
-    let page = args.report.as_deref().map(|p| OutFile::create(p, &inputs)).transpose()?;
-    let badge = args.badge.as_deref().map(|p| OutFile::create(p, &inputs)).transpose()?;
+    let kept: Vec<&Path> = file.as_deref().into_iter().chain(args.medium.as_deref().map(Path::new)).collect();
+    let page = args.report.as_deref().map(|p| OutFile::create(p, &kept)).transpose()?;
+    if let (Some(page), Some(badge)) = (&args.report, &args.badge) {
+        output::apart(page, badge)?;
+    }
+    let badge = args.badge.as_deref().map(|p| OutFile::create(p, &kept)).transpose()?;
     let interrupt = Interrupt::watch(words);
     interrupt.guard(rig.off_handle());
     let mut watch = Watch { voice, interrupt: interrupt.clone() };

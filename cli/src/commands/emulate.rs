@@ -50,9 +50,9 @@ mod serve {
         let rig = match &mut claim {
             Some(claim) => {
                 let medium = claim.medium(args.medium.as_deref())?;
-                claim.insert(&medium, claim.seed(args.seed)?, &Condition::default())?
+                claim.insert(&medium, args.medium.as_deref(), claim.seed(args.seed)?, &Condition::default())?
             }
-            None => SimRig::blank(disc::medium(args.medium.as_deref(), None)?, args.seed.unwrap_or(disc::SEED))?,
+            None => disc::blank(args.medium.as_deref(), args.seed.unwrap_or(disc::SEED))?.0,
         };
         let interrupt = Interrupt::watch(Words::EMULATED);
         interrupt.guard(rig.off_handle());

@@ -1,11 +1,10 @@
 //! `disc-hal heat`.
 
 use core::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use disc_hal::hal::{MicrometresPerSecond, Microwatts, Picoseconds};
-use disc_hal::media::Medium;
 use disc_hal_sim::dual_layer::{DualLayer, Place, writing_at};
 use disc_hal_sim::heat::Resolution;
 use disc_hal_sim::writing::{Pulse, PulseMark};
@@ -13,6 +12,7 @@ use disc_hal_sim::{AMBIENT, APERTURE};
 use serde::Serialize;
 
 use crate::exit::{Code, Failure};
+use crate::medium::{self, called, unusable};
 use crate::output::{self, OutFile};
 use crate::progress::Voice;
 use crate::table::{plain, render};
@@ -29,6 +29,7 @@ Examples:
   disc-hal heat --medium mine.toml --layer 0 --power 9mW --pulse 150ns --velocity 0m/s
   disc-hal heat --layer 1 --power 30mW --pulse 40ns --land
   disc-hal heat --layer 0 --power 12mW --pulse 40ns --csv heat.csv
+  disc-hal heat --medium mine.toml --layer 1 --power 12mW --pulse 40ns --csv > heat.csv
   disc-hal heat --layer 0 --power 12mW --pulse 40ns --json")]
 pub(crate) struct HeatArgs {
     /// The medium: a preset (see `disc-hal media`) or a medium file.
@@ -50,9 +51,9 @@ pub(crate) struct HeatArgs {
     /// 100 m/s [default: the medium's].
     #[arg(long, value_name = "VELOCITY", value_parser = velocity)]
     velocity: Option<MicrometresPerSecond>,
-    /// Writes temperatures against time and place, and the outline of the mark, as CSV; `-` for
-    /// the standard output, in place of the table.
-    #[arg(long, value_name = "FILE")]
+    /// Writes temperatures against time and place, and the outline of the mark, as CSV; without a
+    /// file, or with `-`, to the standard output in place of the table.
+    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "-")]
     csv: Option<PathBuf>,
     /// Prints one JSON document.
     #[arg(long)]
@@ -143,12 +144,13 @@ impl From<&PulseMark> for Mark {
 
 /// Heats a layer.
 pub(super) fn run(args: &HeatArgs, voice: Voice) -> Result<Code, Failure> {
-    let medium = Medium::load(&args.medium)?;
+    let asked = Some(args.medium.as_str());
+    let medium = medium::load(&args.medium)?;
     let layers = medium.layers.len();
     let Some(described) = medium.layers.get(args.layer) else {
         return Err(Failure::new(
             Code::Usage,
-            format!("the medium `{}` has no layer {}: it has {layers}", plain(&medium.name), args.layer),
+            format!("the medium {} has no layer {}: it has {layers}", called(&medium, asked), args.layer),
         )
         .next(format!("give --layer 0 to {}", layers.saturating_sub(1))));
     };
@@ -158,20 +160,17 @@ pub(super) fn run(args: &HeatArgs, voice: Voice) -> Result<Code, Failure> {
             .next("give --csv a file, or leave one of them out"));
     }
     let csv = match &args.csv {
-        Some(path) if !to_stdout => Some(OutFile::create(path, &[])?),
+        Some(path) if !to_stdout => Some(OutFile::create(path, &[Path::new(&args.medium)])?),
         _ => None,
     };
-    let cant = |error: String| {
-        Failure::new(Code::Data, format!("the medium `{}` can't be computed: {error}", plain(&medium.name)))
-            .next("correct the medium file, or take a preset (`disc-hal media`)")
-    };
-    let films = DualLayer::of(&medium).map_err(|e| cant(e.to_string()))?;
+    let films = DualLayer::of(&medium).map_err(|e| unusable(&medium, asked, e.into()))?;
     let place = if args.land { Place::Land } else { Place::Groove };
-    let write = writing_at(&films, args.layer, place).map_err(|e| cant(e.to_string()))?;
+    let write = writing_at(&films, args.layer, place).map_err(|e| unusable(&medium, asked, e.into()))?;
     let spot = films.cross_track(APERTURE).spot_radius;
     let (dye, reflector) = write.absorbed(spot);
     if dye + reflector <= 0.0 {
-        return Err(cant(format!("layer {} takes up no light there", args.layer)));
+        let what = format!("layer {} of the medium {} takes up no light there", args.layer, called(&medium, asked));
+        return Err(Failure::new(Code::Data, what).next("give its dye or its reflector an index k above zero"));
     }
     let response = write.response(spot, &Resolution::STANDARD);
     let velocity = args.velocity.unwrap_or(medium.velocity);

@@ -5,7 +5,7 @@ use core::fmt::Write as _;
 use disc_hal::hal::{Address, Bench, ChannelKind, SourceRole};
 use disc_hal::media::{Area, Direction, Layer, Medium};
 use disc_hal::record::Session;
-use disc_hal_sim::{SimRig, Written};
+use disc_hal_sim::Written;
 use serde::Serialize;
 
 use super::{Purpose, options, with_bench};
@@ -64,8 +64,8 @@ struct Document<'a> {
 pub(super) fn run(args: &Info, voice: Voice) -> Result<Code, Failure> {
     let (mut bench, medium) = match &args.target {
         Target { bench: Some(Selector::Sim), disc: None, medium, .. } => {
-            let medium = disc::medium(medium.as_deref(), None)?;
-            (SimRig::blank(medium.clone(), disc::SEED)?.into(), medium)
+            let (rig, medium) = disc::blank(medium.as_deref(), disc::SEED)?;
+            (rig.into(), medium)
         }
         target => Opened::for_reading(target, voice)?,
     };

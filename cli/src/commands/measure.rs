@@ -36,7 +36,7 @@ struct Document<'a> {
 pub(super) fn run(args: &Measure, voice: Voice) -> Result<Code, Failure> {
     let (mut opened, medium) = Opened::for_reading(&args.target, voice)?;
     let (layer, first) = place::locate(&medium, args.layer, args.address)?;
-    let report = args.report.as_deref().map(|r| OutFile::create(r, opened.file().as_slice())).transpose()?;
+    let report = args.report.as_deref().map(|r| OutFile::create(r, &opened.kept(&args.target))).transpose()?;
     let mut options = options(&opened);
     options.without_lease = args.target.without_lease;
     let most = options.measure_sectors.max(1);

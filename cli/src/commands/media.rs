@@ -9,6 +9,7 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::exit::{Code, Failure};
+use crate::medium::unusable;
 use crate::output;
 use crate::table::render;
 
@@ -72,9 +73,7 @@ pub(super) fn run(args: &MediaArgs) -> Result<Code, Failure> {
 
 fn line(name: &str) -> Result<Line, Failure> {
     let medium = Medium::load(name)?;
-    let cant = |e: disc_hal_sim::ModelError| {
-        Failure::new(Code::Data, format!("the medium `{name}` can't be computed")).because(e)
-    };
+    let cant = |e| unusable(&medium, Some(name), e);
     let films = DualLayer::of(&medium).map_err(|e| cant(e.into()))?;
     let optics = films.optics().map_err(|e| cant(e.into()))?;
     let cross = films.cross_track(APERTURE);

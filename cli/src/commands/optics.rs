@@ -3,12 +3,12 @@
 mod figures;
 
 use clap::{Args, ValueEnum};
-use disc_hal::media::Medium;
 use disc_hal_sim::APERTURE;
 use disc_hal_sim::dual_layer::DualLayer;
 use disc_hal_sim::optics::Polarisation;
 
 use crate::exit::{Code, Failure};
+use crate::medium::{self, called, unusable};
 use crate::output;
 use crate::table::{plain, render};
 use figures::{Answer, LayerFigures, Point, answer};
@@ -142,21 +142,18 @@ fn degrees(text: &str) -> Result<f64, String> {
 
 /// Computes and prints.
 pub(super) fn run(args: &OpticsArgs) -> Result<Code, Failure> {
-    let medium = Medium::load(&args.medium)?;
-    let unusable = |what: &dyn core::fmt::Display| {
-        let what = format!("the medium `{}` can't be computed: {what}", plain(&medium.name));
-        Failure::new(Code::Data, what).next("correct the medium file, or take a preset (`disc-hal media`)")
-    };
-    let films = DualLayer::of(&medium).map_err(|e| unusable(&e))?;
+    let asked = Some(args.medium.as_str());
+    let medium = medium::load(&args.medium)?;
+    let films = DualLayer::of(&medium).map_err(|e| unusable(&medium, asked, e.into()))?;
     if let Some(layer) = args.layer.filter(|&l| l >= medium.layers.len()) {
-        let what = format!("the medium `{}` has no layer {layer}", plain(&medium.name));
+        let what = format!("the medium {} has no layer {layer}", called(&medium, asked));
         let last = medium.layers.len() - 1;
         return Err(Failure::new(Code::Data, what).next(format!("give one of its layers 0 to {last}")));
     }
     let own = [f64::from(medium.wavelength.0)];
     let wavelengths = args.wavelength.as_ref().map_or(&own[..], |w| &w.0);
-    let answer =
-        answer(&medium, &films, wavelengths, args.angle, args.polarisation, args.layer).map_err(|e| unusable(&e))?;
+    let answer = answer(&medium, &films, wavelengths, args.angle, args.polarisation, args.layer)
+        .map_err(|e| unusable(&medium, asked, e.into()))?;
     if args.json {
         output::json(&answer)?;
     } else {

@@ -54,6 +54,11 @@ pub(crate) struct Tuning {
 }
 
 impl Tuning {
+    /// Whether the medium has the target that the calibration of a layer needs.
+    pub(crate) fn check(self, medium: &Medium, layer: usize) -> Result<(), Failure> {
+        Ok(CalibrationMethod::from(self.calibrate).check_target(medium, layer)?)
+    }
+
     /// Puts them into the settings of a session, and into those that reports show.
     pub(crate) fn apply(self, options: &mut Options) {
         options.calibration = self.calibrate.into();
@@ -143,6 +148,8 @@ pub(super) fn run(args: &OptimiseArgs, voice: Voice) -> Result<Code, Failure> {
         None => disc::medium(asked, None)?,
     };
     place::area(&medium, args.layer)?;
+    let tuning = Tuning { calibrate: args.calibrate, optimise: true };
+    tuning.check(&medium, args.layer)?;
     let mut how = OptimiseOptions::default();
     how.from = args.from.as_deref().map(|name| start(name, args.layer)).transpose()?;
     how.most_pieces = args.most_pieces;
@@ -155,14 +162,14 @@ pub(super) fn run(args: &OptimiseArgs, voice: Voice) -> Result<Code, Failure> {
     let mut bench: Opened = match (&mut claim, args.target.link()) {
         (Some(claim), _) => {
             let condition = claim.condition(None, &medium)?;
-            claim.insert(&medium, claim.seed(args.seed)?, &condition)?.into()
+            claim.insert(&medium, asked, claim.seed(args.seed)?, &condition)?.into()
         }
         (None, Some(link)) => Opened::connect(link)?,
         (None, None) => return Err(Failure::new(Code::Usage, "there is neither a disc nor a bench")),
     };
     let mut options = options(&bench);
     options.without_lease = args.target.without_lease;
-    Tuning { calibrate: args.calibrate, optimise: true }.apply(&mut options);
+    tuning.apply(&mut options);
     let (name, settings) = (options.bench.clone(), options.settings.clone());
     let result = with_bench(&mut bench, Purpose::Write, voice, |rig, watch| {
         let mut session = Session::open(rig.bench(), &medium, options, watch)?;

@@ -24,7 +24,7 @@ enum Out {
 impl Out {
     fn open(args: &Read, bench: &Opened) -> Result<Self, Failure> {
         match args.output.as_deref() {
-            Some(path) if path != Path::new("-") => OutFile::create(path, bench.file().as_slice()).map(Self::File),
+            Some(path) if path != Path::new("-") => OutFile::create(path, &bench.kept(&args.target)).map(Self::File),
             None if io::stdout().is_terminal() => Err(Failure::new(Code::Usage, "the file would go to the terminal")
                 .next("say where to put it with -o FILE, or -o - to see it here")),
             _ => Spool::new().map(Self::Stdout),

@@ -109,7 +109,7 @@ impl<'a> Onto<'a> {
         match self {
             Self::Disc(claim) => {
                 let condition = claim.condition(args.defects.as_deref(), medium)?;
-                let rig = claim.insert(medium, claim.seed(args.seed)?, &condition)?;
+                let rig = claim.insert(medium, args.target.medium.as_deref(), claim.seed(args.seed)?, &condition)?;
                 if let Err(failure) = room(claim.path(), inputs, args) {
                     claim.undo();
                     return Err(failure);
@@ -138,9 +138,12 @@ pub(super) fn run(args: &Record, voice: Voice) -> Result<Code, Failure> {
     let medium = onto.medium(args.target.medium.as_deref())?;
     // Everything that can be known to fail fails before there is light.
     let inputs = inputs(args, &layers, &medium, &onto.written())?;
+    for input in &inputs {
+        args.tuning.check(&medium, input.layer)?;
+    }
     let mut kept: Vec<&Path> = args.files.iter().map(PathBuf::as_path).collect();
     kept.extend(onto.file());
-    kept.extend(args.target.medium.as_deref().map(Path::new));
+    kept.extend([&args.target.medium, &args.defects].into_iter().flatten().map(Path::new));
     let report = args.report.as_deref().map(|path| OutFile::create(path, &kept)).transpose()?;
     let mut bench = onto.open(args, &medium, &inputs)?;
     voice.say(&format!("recording on {onto}"));

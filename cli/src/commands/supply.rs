@@ -264,7 +264,7 @@ fn drive(
     let wiring =
         Wiring::new(args.resource.clone(), args.channel).within(Millivolts(0), limit).limited_to(args.max_current);
     let supply = Supply::open(&[wiring], profiles).map_err(failed)?;
-    let rig = SimRig::blank(disc::medium(None, None)?, disc::SEED)?;
+    let rig = disc::blank(None, disc::SEED)?.0;
     let name = disc_hal::hal::Name::new;
     let identity = Identity {
         vendor: name(&idn.manufacturer),
