@@ -12,7 +12,10 @@ fn the_rules_file_is_printed_as_it_is_shipped() {
     let dir = folder();
     let out = run(dir.path(), &["udev", "print"]);
     assert!(out.status.success() && out.stderr.is_empty());
-    assert_eq!(String::from_utf8(out.stdout).unwrap(), udev::RULES);
+    let printed = String::from_utf8(out.stdout).unwrap();
+    assert_eq!(printed, udev::RULES);
+    // What the error of an instrument that can't be opened quotes is in the file.
+    assert!(printed.lines().any(|line| line == disc_hal_scpi::UDEV_RULE), "{printed}");
 }
 
 #[test]

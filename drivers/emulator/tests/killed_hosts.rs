@@ -141,7 +141,7 @@ fn one(port: &Path, end: End, after: Duration, events: &Receiver<(Instant, Event
     let dark = ended.and_then(|ended| {
         let mut shot = None;
         loop {
-            match events.recv_timeout(Duration::from_secs(10)) {
+            match events.recv_timeout(Duration::from_secs(60)) {
                 Ok((at, Event::ShotsOver { silence, .. })) => {
                     shot = Some((silence, at.saturating_duration_since(ended)));
                 }
@@ -150,7 +150,7 @@ fn one(port: &Path, end: End, after: Duration, events: &Receiver<(Instant, Event
                     break shot.map(|(shot, wall)| Fate::Dark { shot, all, wall });
                 }
                 Ok(_) => {}
-                Err(RecvTimeoutError::Timeout) => panic!("{end:?}: lit ten seconds after the host has gone"),
+                Err(RecvTimeoutError::Timeout) => panic!("{end:?}: lit a minute after the host has gone"),
                 Err(RecvTimeoutError::Disconnected) => break None,
             }
         }
@@ -204,7 +204,7 @@ fn the_laser_goes_dark_when_its_host_is_killed() {
                 Fate::TooSlow(said) => {
                     slow += 1;
                     println!("{:?}: lost its light before: {said}", ENDS[which]);
-                    assert!(slow < 10 + wanted, "this machine is too slow to keep a host alive");
+                    assert!(slow < 30 + 3 * wanted, "this machine is too slow to keep a host alive");
                 }
             }
         }

@@ -59,7 +59,9 @@ mod worker;
 pub use code::{Code, Entry};
 pub use error::{Cause, OpenError, SupplyError, Trouble};
 pub use instrument::identify;
-pub use link::{Bulk, Control, LONGEST, Lines, Link, LinkError, OpenLinkError, SocketPipe, Usbtmc, Wait, open};
+pub use link::{
+    Bulk, Control, LONGEST, Lines, Link, LinkError, OpenLinkError, SocketPipe, UDEV_RULE, Usbtmc, Wait, open,
+};
 pub use message::{AnswerError, Idn, boolean, error_entry, idn, number, numbers};
 pub use output::{Charge, Reading};
 pub use profile::{Commands, Limiting, Measure, Model, Off, Profile, ProfileError, Profiles, Quantity, Range};

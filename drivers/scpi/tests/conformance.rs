@@ -10,10 +10,10 @@ use std::thread::sleep;
 use disc_hal::conformance::{Limits, Quiet, Report, run};
 use disc_hal::hal::{Bench, Identity, Microamperes, Microwatts, Millivolts, MillivoltsPerSecond, OffHandle, Rig};
 use disc_hal::media::Medium;
-use disc_hal_scpi::{Profile, Profiles, Supply, Wiring};
+use disc_hal_scpi::{Profiles, Supply, Wiring};
 use disc_hal_sim::SimRig;
 use embedded_hal::delay::DelayNs;
-use instrument::{Dialect, Emulated};
+use instrument::{Dialect, Emulated, patient, patient_one};
 
 /// The instrument's time is the real one.
 struct Wall;
@@ -75,18 +75,18 @@ fn all_pass(at: &Emulated, profiles: &Profiles) {
 
 #[test]
 fn a_keithley_on_a_socket() {
-    all_pass(&Emulated::on_socket(Dialect::Keithley), &Profiles::built_in().unwrap());
+    all_pass(&Emulated::on_socket(Dialect::Keithley), &patient());
 }
 
 #[test]
 fn a_rigol_on_a_socket() {
-    all_pass(&Emulated::on_socket(Dialect::Rigol), &Profiles::built_in().unwrap());
+    all_pass(&Emulated::on_socket(Dialect::Rigol), &patient());
 }
 
 #[test]
 #[cfg(unix)]
 fn a_keysight_on_a_serial_line() {
-    all_pass(&Emulated::on_serial(Dialect::Keysight), &Profiles::built_in().unwrap());
+    all_pass(&Emulated::on_serial(Dialect::Keysight), &patient());
 }
 
 /// A profile of one's own, for an instrument that ramps by itself.
@@ -95,9 +95,9 @@ fn an_instrument_that_ramps_by_itself() {
     let text = include_str!("../profiles/keysight-e36300.toml")
         .replace("name = \"keysight-e36300\"", "name = \"ramps\"")
         .replace("error = \"SYST:ERR?\"", "error = \"SYST:ERR?\"\nslew = \"VOLT:SLEW {slew},(@{channel})\"");
-    let own = Profile::parse(&text, "ramps.toml".as_ref()).unwrap();
+    let own = patient_one(&text);
     let at = Emulated::on_socket(Dialect::Keysight);
-    all_pass(&at, &Profiles::built_in().unwrap().with(own));
+    all_pass(&at, &patient().with(own));
     assert!(at.heard().iter().any(|line| line.starts_with("VOLT:SLEW 0.250,(@1)")), "{:?}", at.heard());
 }
 
@@ -110,9 +110,9 @@ fn an_instrument_that_selects_its_channels() {
         .replace(" CH{channel},", " ")
         .replace(" CH{channel}", "")
         .replace("setup = [", "select = \":INST:NSEL {channel}\"\nsetup = [");
-    let own = Profile::parse(&text, "selects.toml".as_ref()).unwrap();
+    let own = patient_one(&text);
     let at = Emulated::on_socket(Dialect::Rigol);
     at.psu().selected = 2;
-    all_pass(&at, &Profiles::built_in().unwrap().with(own));
+    all_pass(&at, &patient().with(own));
     assert!(!at.heard().iter().any(|line| line.contains("CH1") || line.contains("SOUR1")));
 }

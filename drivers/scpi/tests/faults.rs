@@ -11,7 +11,7 @@ use disc_hal::hal::{
     Electrode, ElectrodeSupply as _, ErrorKind, Microamperes, Millivolts, MillivoltsPerSecond, Outputs,
 };
 use disc_hal_scpi::{Cause, Profiles, Supply, Wiring};
-use instrument::{Dialect, Emulated, Fault};
+use instrument::{Dialect, Emulated, Fault, until};
 
 const FIRST: Electrode = Electrode(0);
 const SECOND: Electrode = Electrode(1);
@@ -29,7 +29,7 @@ fn open(wirings: &[Wiring]) -> Supply {
 fn driven(at: &Emulated) -> Supply {
     let mut supply = open(&[wired(at, 1)]);
     supply.set(FIRST, Millivolts(500), FAST).unwrap();
-    sleep(Duration::from_millis(400));
+    at.reaches(1, 0.5);
     assert!(at.is_on(1));
     supply
 }
@@ -37,15 +37,6 @@ fn driven(at: &Emulated) -> Supply {
 /// The text that the measuring query of a dialect has.
 fn measuring(dialect: Dialect) -> &'static str {
     if dialect == Dialect::Keithley { "READ?" } else { "MEAS:CURR?" }
-}
-
-/// Waits until something holds, generously.
-fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    let end = Instant::now() + Duration::from_secs(20);
-    while !holds() {
-        assert!(Instant::now() < end, "{what}: not within 20 s");
-        sleep(Duration::from_millis(20));
-    }
 }
 
 /// Faults of the conversation: the right value comes nevertheless, or an error, never
@@ -297,7 +288,7 @@ fn bytes_lost_on_a_serial_line_are_never_a_wrong_voltage() {
         at.plan().loses = None;
         until("make_safe", || supply.make_safe().is_ok());
         supply.set(FIRST, Millivolts(500), FAST).unwrap();
-        sleep(Duration::from_millis(400));
+        at.reaches(1, 0.5);
         assert!((490..=510).contains(&supply.measure(FIRST).unwrap().voltage.0));
     }
 }

@@ -2,6 +2,7 @@
 #![cfg(unix)]
 
 use core::time::Duration;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::thread;
@@ -65,9 +66,10 @@ fn assert_gone(pipe: &mut SerialPipe, first: PipeError) {
     let PipeError::Gone(words) = &first else { panic!("{first:?}") };
     assert!(words.contains("/dev/"), "{words}");
     let start = Instant::now();
-    assert!(matches!(pipe.read(&mut [0; 8], SECOND), Err(PipeError::Gone(_))));
-    assert!(matches!(pipe.write(&[0; 8], SECOND), Err(PipeError::Gone(_))));
-    assert!(start.elapsed() < SECOND / 2, "a dead pipe waits for nothing");
+    assert!(matches!(pipe.read(&mut [0; 8], 60 * SECOND), Err(PipeError::Gone(_))));
+    assert!(matches!(pipe.write(&[0; 8], 60 * SECOND), Err(PipeError::Gone(_))));
+    // Two waits of a minute, on a machine that may be busy for some seconds.
+    assert!(start.elapsed() < 30 * SECOND, "a dead pipe waits for nothing");
 }
 
 #[test]
@@ -129,11 +131,12 @@ fn unplugged_while_a_read_waits() {
         });
         assert_eq!(read_exactly(&mut host, sent.min(11)), frame[..sent.min(11)]);
         ready.send(()).unwrap();
-        let answer = host.read(&mut [0; 64], 5 * SECOND);
+        let answer = host.read(&mut [0; 64], 60 * SECOND);
         let told = Instant::now();
         let pulled = puller.join().unwrap();
         assert_gone(&mut host, answer.expect_err("unplugged"));
-        assert!(told.saturating_duration_since(pulled) < SECOND / 2, "told late");
+        // By the cable, not by the end of the wait.
+        assert!(told.saturating_duration_since(pulled) < 5 * SECOND, "told late");
     }
 }
 
@@ -202,7 +205,9 @@ fn a_port_without_rights_is_refused_with_the_remedy() {
     let (_device, path) = Pty::open().unwrap();
     rustix::fs::chmod(&path, rustix::fs::Mode::empty()).unwrap();
     if rustix::process::geteuid().is_root() {
-        eprintln!("skipped: root may open everything; run the tests as another user for this one");
+        // Not by a macro: the output of a test that passes is thrown away.
+        let said = "skipped: rights to a serial port (root may open everything; run the tests as another user)";
+        writeln!(std::io::stderr(), "{said}").unwrap();
         return;
     }
     let error = SerialPipe::open(&path, BAUD).expect_err("no rights");
@@ -217,18 +222,18 @@ fn waits_are_honoured_and_cost_nothing() {
         let start = Instant::now();
         assert_eq!(host.read(&mut [0; 16], wait).unwrap(), 0);
         let took = start.elapsed();
-        assert!(took >= wait && took < wait + Duration::from_millis(150), "{wait:?}: {took:?}");
+        assert!(took >= wait && took < wait + 5 * SECOND, "{wait:?}: {took:?}");
     }
-    let before = cpu();
-    assert_eq!(host.read(&mut [0; 16], Duration::from_millis(300)).unwrap(), 0);
-    let cost = cpu() - before;
-    assert!(cost < Duration::from_millis(30), "waiting for bytes cost {cost:?}");
+    // A share of the time that was waited: one that polls takes most of what it gets.
+    let (start, before) = (Instant::now(), cpu());
+    assert_eq!(host.read(&mut [0; 16], SECOND).unwrap(), 0);
+    let (cost, took) = (cpu() - before, start.elapsed());
+    assert!(took >= SECOND && cost < took / 10, "waiting for bytes cost {cost:?} of {took:?}");
     fill(&mut host);
     let (start, before) = (Instant::now(), cpu());
-    assert_eq!(host.write(&[0x55; 4096], Duration::from_millis(300)).unwrap(), 0);
-    let cost = cpu() - before;
-    assert!(start.elapsed() >= Duration::from_millis(300));
-    assert!(cost < Duration::from_millis(30), "waiting for room cost {cost:?}");
+    assert_eq!(host.write(&[0x55; 4096], SECOND).unwrap(), 0);
+    let (cost, took) = (cpu() - before, start.elapsed());
+    assert!(took >= SECOND && cost < took / 10, "waiting for room cost {cost:?} of {took:?}");
 }
 
 #[test]
@@ -253,7 +258,7 @@ fn the_bypass_gets_past_a_blocked_writer() {
     let writer = thread::spawn(move || {
         blocked.send(()).unwrap();
         // Room comes when the bypass throws away what is queued.
-        let _ = host.write(&[0x55; 4096], SECOND);
+        let _ = host.write(&[0x55; 4096], 60 * SECOND);
         host
     });
     wait.recv().unwrap();
@@ -261,8 +266,8 @@ fn the_bypass_gets_past_a_blocked_writer() {
     let start = Instant::now();
     bypass.write(&off);
     let took = start.elapsed();
-    // 50 ms of its own, the rest for a busy machine.
-    assert!(took < Duration::from_millis(100), "{took:?}");
+    // 50 ms of its own, the rest for a busy machine; the writer would have waited for a minute.
+    assert!(took < 5 * SECOND, "{took:?}");
     let host = writer.join().unwrap();
     let mut all = Vec::new();
     let mut buffer = [0; 65_536];

@@ -16,6 +16,7 @@ use disc_hal_serial::SerialPipe;
 
 pub use lines::Lines;
 pub use socket::SocketPipe;
+pub use usb::UDEV_RULE;
 pub use usbtmc::{Bulk, Control, Usbtmc};
 
 use crate::resource::Resource;

@@ -12,6 +12,10 @@ use super::{LinkError, Wait};
 
 /// Class and subclass of USBTMC interfaces (section 5.5, table 43).
 const CLASS: (u8, u8) = (0xfe, 0x03);
+/// The udev rule that lets whoever sits at a Linux machine open USBTMC instruments; it is
+/// part of what `disc-hal udev print` prints.
+pub const UDEV_RULE: &str =
+    r#"SUBSYSTEM=="usb", ENV{DEVTYPE}=="usb_device", ENV{ID_USB_INTERFACES}=="*:fe03??:*", TAG+="uaccess""#;
 /// How long a transfer that was given up may take to come back.
 const GIVEN_UP: Duration = Duration::from_millis(500);
 
@@ -39,8 +43,12 @@ impl NusbBulk {
                 return Err(format!("several such devices: add a serial number (there are {})", serials.join(", ")));
             }
         };
-        let device = device.open().wait().map_err(|e| {
-            format!("the device can't be opened ({e}): on Linux, a udev rule has to give you the right to")
+        let device = device.open().wait().map_err(|e| match e.kind() {
+            nusb::ErrorKind::PermissionDenied => format!(
+                "no permission to open the device ({e}): on Linux a udev rule gives it, which `disc-hal udev print` \
+                 has: {UDEV_RULE}"
+            ),
+            _ => format!("the device can't be opened ({e}): plug it in again; does another program have it?"),
         })?;
         let configuration = device.active_configuration().map_err(|e| format!("it has no configuration ({e})"))?;
         let interface = configuration
@@ -138,6 +146,8 @@ impl Bulk for NusbBulk {
         give_up!(self.output);
         give_up!(self.input);
         let failed = |e: nusb::Error| LinkError::from(PipeError::Gone(format!("USB: {e}")));
-        self.output.clear_halt().wait().map_err(failed)
+        self.output.clear_halt().wait().map_err(failed)?;
+        // A clear doesn't end the halt of the answers, and whoever is out of step can't know of it.
+        self.input.clear_halt().wait().map_err(failed)
     }
 }

@@ -63,7 +63,7 @@ pub trait Bulk: Send {
     /// [`LinkError`].
     fn control(&mut self, request: Control, wait: &Wait) -> Result<Vec<u8>, LinkError>;
 
-    /// Ends the halt of the bulk-out endpoint, and gives up transfers that are under way.
+    /// Gives up transfers that are under way, and ends the halts of both endpoints.
     ///
     /// # Errors
     /// [`LinkError`].

@@ -1,29 +1,63 @@
-//! An SCPI instrument to test against: outputs with cells behind them, on a socket or a
-//! pseudo-terminal, with faults on demand. What it understands is decided by a
+//! An SCPI instrument to test against: outputs with cells behind them, on a socket, a
+//! pseudo-terminal or as a USB device, with faults on demand. What it understands is decided by a
 //! third-party parser (`scpi`, with the mandated commands of `scpi-contrib`), so that
 //! driver and test can't agree on a mistake of their own.
 
-#![allow(dead_code, unreachable_pub, reason = "each test uses a part of it")]
+#![allow(dead_code, unreachable_pub, unused_imports, reason = "each test uses a part of it")]
 
 mod dialects;
 mod model;
 mod psu;
+#[cfg(unix)]
+mod usbtmc;
 
 use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
+#[cfg(unix)]
+use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle, sleep};
+use std::time::Instant;
 
 use disc_hal::wire::{Pipe, PipeError};
-use disc_hal_scpi::Resource;
+use disc_hal_scpi::{Profile, Profiles, Resource};
 use scpi::Context;
 
 pub use dialects::Dialect;
 pub use psu::Psu;
+#[cfg(unix)]
+pub use usbtmc::{Broken, IDS, Port, SERIAL};
 
 const TICK: Duration = Duration::from_millis(10);
+
+/// The built-in profiles, with all the time that one can give: on a machine that is busy
+/// with other things, a wait that was too short is no fault of the conversation.
+pub fn patient() -> Profiles {
+    [
+        include_str!("../../profiles/keithley-2400.toml"),
+        include_str!("../../profiles/keysight-e36300.toml"),
+        include_str!("../../profiles/rigol-dp800.toml"),
+    ]
+    .iter()
+    .fold(Profiles::built_in().unwrap(), |profiles, text| profiles.with(patient_one(text)))
+}
+
+/// A profile of one's own, with all the time that one can give.
+pub fn patient_one(text: &str) -> Profile {
+    assert!(text.contains("timeout-ms = 1500"));
+    Profile::parse(&text.replace("timeout-ms = 1500", "timeout-ms = 10000"), "patient.toml".as_ref()).unwrap()
+}
+
+/// Waits until something holds, generously.
+pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let end = Instant::now() + Duration::from_secs(20);
+    while !holds() {
+        assert!(Instant::now() < end, "{what}: not within 20 s");
+        sleep(Duration::from_millis(20));
+    }
+}
 
 /// What goes wrong with an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,6 +114,9 @@ pub struct Emulated {
     shared: Arc<Shared>,
     resource: Resource,
     threads: Vec<JoinHandle<()>>,
+    /// Of the USB.
+    #[cfg(unix)]
+    cable: Option<(UnixStream, Port)>,
 }
 
 impl Emulated {
@@ -109,7 +146,7 @@ impl Emulated {
             }
             connections.into_iter().for_each(|c| c.join().unwrap());
         });
-        Self { shared, resource: format!("tcp:127.0.0.1:{port}").parse().unwrap(), threads: vec![thread] }
+        Self::new(shared, &format!("tcp:127.0.0.1:{port}"), vec![thread])
     }
 
     /// On a pseudo-terminal.
@@ -119,7 +156,51 @@ impl Emulated {
         let shared = shared(dialect);
         let of_thread = shared.clone();
         let thread = thread::spawn(move || serve(&of_thread, Line(pty)));
-        Self { shared, resource: format!("serial:{}", path.display()).parse().unwrap(), threads: vec![thread] }
+        Self::new(shared, &format!("serial:{}", path.display()), vec![thread])
+    }
+
+    /// As a USB device whose transfers come over `stream` (USB/IP, without a handshake).
+    #[cfg(unix)]
+    pub fn on_usb(dialect: Dialect, stream: UnixStream) -> Self {
+        let (vid, pid) = IDS;
+        let mut emulated = Self::new(shared(dialect), &format!("usb:{vid:04x}:{pid:04x}:{SERIAL}"), Vec::new());
+        emulated.plug(stream);
+        emulated
+    }
+
+    fn new(shared: Arc<Shared>, resource: &str, threads: Vec<JoinHandle<()>>) -> Self {
+        Self {
+            shared,
+            resource: resource.parse().unwrap(),
+            threads,
+            #[cfg(unix)]
+            cable: None,
+        }
+    }
+
+    /// Plugs the USB cable in again; what the instrument does goes on meanwhile.
+    #[cfg(unix)]
+    pub fn plug(&mut self, stream: UnixStream) {
+        let (port, shared) = (Port::default(), self.shared.clone());
+        self.threads.push(port.serve(stream.try_clone().unwrap()));
+        let end = usbtmc::Usb { port: port.clone(), stream: stream.try_clone().unwrap() };
+        self.threads.push(thread::spawn(move || serve(&shared, end)));
+        self.cable = Some((stream, port));
+    }
+
+    /// Pulls the USB cable.
+    #[cfg(unix)]
+    pub fn unplug(&mut self) {
+        if let Some((stream, _)) = self.cable.take() {
+            // The host may have let go before.
+            let _ = stream.shutdown(std::net::Shutdown::Both);
+        }
+    }
+
+    /// The USB port of the instrument, while it is plugged in.
+    #[cfg(unix)]
+    pub fn port(&self) -> &Port {
+        &self.cable.as_ref().unwrap().1
     }
 
     /// Where it is.
@@ -147,6 +228,16 @@ impl Emulated {
     /// Whether a channel, from 1, is on.
     pub fn is_on(&self, channel: usize) -> bool {
         self.psu().outputs[channel - 1].on
+    }
+
+    /// The voltage at the terminals of a channel, from 1, in volts.
+    pub fn volts(&self, channel: usize) -> f64 {
+        self.psu().outputs[channel - 1].terminal
+    }
+
+    /// Waits until a channel has come to a voltage.
+    pub fn reaches(&self, channel: usize, volts: f64) {
+        until(&format!("{volts} V"), || (self.volts(channel) - volts).abs() < 1e-3);
     }
 
     /// The messages that it has heard so far.

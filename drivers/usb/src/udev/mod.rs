@@ -219,6 +219,10 @@ mod tests {
         let at = |text: &str| RULES.lines().position(|line| line.starts_with(text)).unwrap() + 1;
         let interface = at(r#"SUBSYSTEM=="usb", ENV{DEVTYPE}=="usb_device", ENV{ID_USB_INTERFACES}"#);
         let tests = at(r#"SUBSYSTEM=="usb", ENV{DEVTYPE}=="usb_device", ATTR{idVendor}"#);
+        // The rule for instruments gives no right to a bench, and is one nevertheless.
+        let instruments =
+            RULES.lines().position(|line| line.contains("*:fe03??:*") && !line.starts_with('#')).unwrap() + 1;
+        assert!(!of(0x1209, 1).iter().any(|rule| rule.line == instruments));
         let lines = |vid, pid| of(vid, pid).into_iter().map(|rule| rule.line).collect::<Vec<_>>();
         assert_eq!(lines(0x1234, 1), [interface]);
         assert_eq!(lines(0x1209, 1), [interface, tests]);

@@ -3,6 +3,7 @@
 
 mod discovery;
 mod hostile;
+mod instrument;
 mod recording;
 mod throughput;
 mod unplugs;
@@ -77,7 +78,7 @@ pub(crate) fn cases() -> Vec<Case> {
         let scene = Rc::clone(&scene);
         (name, Box::new(move || run(&mut scene.borrow_mut())))
     };
-    vec![
+    let mut cases = vec![
         case("unplugged-at-any-moment-of-a-recording", unplugs::many),
         case("benches-are-told-from-each-other", |_| discovery::named()),
         case("a-bench-has-one-user-who-is-named", |_| discovery::busy()),
@@ -89,5 +90,7 @@ pub(crate) fn cases() -> Vec<Case> {
         case("plugged-in-ten-times", recording::replugged),
         case("carries-bytes-beside-a-bare-loop", throughput::compared),
         case("keeps-the-promises-at-high-speed", |s| recording::conformance(s, Speed::High)),
-    ]
+    ];
+    cases.extend(instrument::cases());
+    cases
 }
