@@ -76,6 +76,13 @@ pub(crate) fn lock(rig: &mut Remote, medium: &Medium) -> Outcome<()> {
     until("the speed", || Ok(bench.spindle.status()?.velocity == medium.velocity))
 }
 
+/// Dark, and ready to be lit again.
+pub(crate) fn dark(rig: &mut Remote) -> Outcome<()> {
+    let lasers = rig.bench().lasers;
+    lasers.off()?;
+    Ok(lasers.clear_trip()?)
+}
+
 /// A shot of so many channel bits, begun, its buffer full.
 pub(crate) fn begun(lasers: &mut dyn LaserArray, medium: &Medium, trigger: Trigger, bits: u64) -> Outcome<ShotId> {
     let strategy = medium.layers[0].write.strategy;
@@ -112,11 +119,15 @@ pub(crate) fn fire(lasers: &mut dyn LaserArray, token: ArmToken) -> Outcome<()> 
 pub(crate) fn write_for_ever(port: &Path, medium: &Path) -> Outcome<()> {
     let medium = Medium::load(&medium.to_string_lossy())?;
     let mut rig = open(port, &options())?;
-    lock(&mut rig, &medium)?;
+    let shot = in_time("a shot", &mut rig, dark, |rig| {
+        lock(rig, &medium)?;
+        let lasers = rig.bench().lasers;
+        let shot = begun(lasers, &medium, Trigger::Now, 20_000_000)?;
+        let token = lasers.arm(shot)?;
+        fire(lasers, token)?;
+        Ok(shot)
+    })?;
     let bench = rig.bench();
-    let shot = begun(bench.lasers, &medium, Trigger::Now, 20_000_000)?;
-    let token = bench.lasers.arm(shot)?;
-    fire(bench.lasers, token)?;
     println!("shot {}", shot.0);
     let (runs, mut fed) = ([RUN; ROOM], ROOM);
     loop {

@@ -211,18 +211,26 @@ fn sample(session: &mut Session<'_>, at: Address, bits: u64) -> Outcome<Vec<i16>
     seek(session, at)?;
     let rate = Hertz(CLOCK.0 * PER_BIT as u32);
     let what = Acquisition { channels: Channels::one(0), rate, length: bits * PER_BIT, trigger: Trigger::Address(at) };
-    let detector = session.bench().detector;
-    detector.arm(&what)?;
+    let bench = session.bench();
+    bench.detector.arm(&what)?;
+    // Before its address it waits for it; behind it, for ever.
+    let armed_before = bench.tracking.address()?.is_some_and(|here| here < at);
     let (mut all, mut buffer) = (Vec::new(), vec![0; 8_192]);
-    until("the samples", || {
-        loop {
-            let chunk = detector.read(&mut buffer)?;
+    loop {
+        let (mut length, mut last) = (0, false);
+        until("the next samples", || {
+            let passed = bench.tracking.address()?.is_some_and(|here| here.0 > at.0 + 1);
+            let chunk = bench.detector.read(&mut buffer)?;
             ensure(chunk.gap == 0, || format!("{} samples were lost", chunk.gap))?;
-            all.extend_from_slice(&buffer[..chunk.length]);
-            if chunk.last || chunk.length == 0 {
-                return Ok(chunk.last);
+            (length, last) = (chunk.length, chunk.last);
+            if all.is_empty() && length == 0 && passed && !armed_before {
+                return slow(format!("{at} had passed before it was waited for"));
             }
+            Ok(length > 0 || last)
+        })?;
+        all.extend_from_slice(&buffer[..length]);
+        if last {
+            return Ok(all);
         }
-    })?;
-    Ok(all)
+    }
 }

@@ -16,7 +16,7 @@ use disc_hal::wire::host::code;
 use disc_hal::wire::{Bypass, Pipe, PipeError, Remote};
 use disc_hal_serial::SerialPipe;
 
-use crate::hosts::{begun, fire, lock, open, options, until};
+use crate::hosts::{begun, dark, fire, lock, open, options, until};
 use crate::machine::{Machine, Monitor, Outcome};
 use crate::slow::{in_time, is_late, is_starved, slow};
 use crate::{Setup, ensure};
@@ -173,13 +173,6 @@ fn reach(moment: Moment, rig: &mut Remote, medium: &Medium) -> Outcome<Held> {
         })?;
     }
     Ok(held)
-}
-
-/// Dark, and ready to be lit again.
-fn dark(rig: &mut Remote) -> Outcome<()> {
-    let lasers = rig.bench().lasers;
-    lasers.off()?;
-    Ok(lasers.clear_trip()?)
 }
 
 /// A shot is over: as it should be, or because this machine was late.

@@ -67,6 +67,7 @@ pub(crate) fn in_time<C, T>(
             tidy(context)?;
         }
         match work(context) {
+            Err(error) if error.is::<hal::Error>() && is_late(&*error) => why = "a request came too late".into(),
             Err(error) if is_late(&*error) => why = error.to_string(),
             result => return result,
         }
