@@ -123,6 +123,8 @@ fn run(mut board: Board, world: &World, device: &mut Half, mut station: Station<
             let inputs = station.tick();
             device.tick(inputs, &mut station.bench(&mut delay), &mut now);
             board::enable_lasers(device.safety().may_emit());
+            #[cfg(feature = "service")]
+            ticks.enabled(device.safety().may_emit(), board.now());
             board.feed_watchdog();
         }
         let mut bench = station.bench(&mut delay);
@@ -137,7 +139,7 @@ fn run(mut board: Board, world: &World, device: &mut Half, mut station: Station<
         let sent = board.line.send(&out[pending.clone()]);
         pending.start += sent;
         #[cfg(feature = "service")]
-        serve(&mut board, world, &ticks);
+        serve(&mut board, world, &mut ticks);
         if received == 0 && sent == 0 {
             board.sleep();
         }
@@ -160,8 +162,12 @@ struct Ticks {
     all: u32,
     /// More than a tick behind.
     late: u32,
-    /// Farthest behind.
+    /// Farthest behind since that was last said.
     longest_us: u64,
+    /// Whether the lasers have current, and since when not; 0 while they have, and if they
+    /// never had.
+    lit: bool,
+    dark_us: u64,
 }
 
 #[cfg(feature = "service")]
@@ -173,11 +179,20 @@ impl Ticks {
         }
         self.all = self.all.saturating_add(1);
     }
+
+    fn enabled(&mut self, lit: bool, now_us: u64) {
+        match (self.lit, lit) {
+            (_, true) => self.dark_us = 0,
+            (true, false) => self.dark_us = now_us,
+            (false, false) => {}
+        }
+        self.lit = lit;
+    }
 }
 
 /// Does what a tester of the firmware asks for.
 #[cfg(feature = "service")]
-fn serve(board: &mut Board, world: &World, ticks: &Ticks) {
+fn serve(board: &mut Board, world: &World, ticks: &mut Ticks) {
     use board::Order;
     use core::fmt::Write as _;
     match board.service.order() {
@@ -189,11 +204,14 @@ fn serve(board: &mut Board, world: &World, ticks: &Ticks) {
         Some(Order::Close) => world.set_interlock(false),
         Some(Order::Say) => {
             let (boot, cause) = (board.boot, board.cause);
-            let (stack, Ticks { all, late, longest_us }) = (board::stack_used(), ticks);
+            let ((used, size), now) = (board::stack(), board.now());
+            let Ticks { all, late, longest_us, dark_us, .. } = &*ticks;
             let _said = writeln!(
                 board.service,
-                "boot {boot} cause {cause:?} stack {stack} ticks {all} late {late} longest {longest_us}"
+                "boot {boot} cause {cause:?} stack {used} of {size} ticks {all} late {late} longest {longest_us} \
+                 now {now} dark {dark_us}"
             );
+            ticks.longest_us = 0;
         }
         None => {}
     }

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Instant;
 
 use disc_hal::hal::{
-    AbortCause, Acquisition, Channels, ErrorKind, FocusCapture, FocusFlags, Hertz, LaserArray, LaserStatus,
+    AbortCause, Acquisition, ArmToken, Channels, ErrorKind, FocusCapture, FocusFlags, Hertz, LaserArray, LaserStatus,
     MicrometresPerSecond, Microwatts, Nanojoules, Nanometres, Outcome as Fate, Polarity, Rig as _, ShotClock, ShotId,
     ShotPlan, Source, TrackingFlags, TrackingMethod, Trigger,
 };
@@ -17,20 +17,27 @@ use disc_hal::wire::{OpenOptions, Remote};
 use disc_hal_serial::SerialPipe;
 
 use crate::machine::Outcome;
+use crate::slow::{in_time, is_late, is_starved, slow};
 use crate::{Setup, ensure};
 
 /// The first argument of a host process.
 pub(crate) const ORDER: &str = "host";
+/// How a host process ends for which this machine was too slow.
+pub(crate) const LATE: u8 = 3;
 const SOURCE: Source = Source(0);
 /// Channel clock of the models' disc.
 pub(crate) const CLOCK: Hertz = Hertz(500_000);
-/// A busy machine lets a host wait.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// A busy machine lets a host wait, and a request.
+const PATIENCE: Duration = Duration::from_secs(60);
+const ANSWER: Duration = Duration::from_secs(30);
 /// Longest run of the runs that fill up a shot.
 const RUN: u8 = 14;
+/// Runs that fill the buffer of a shot, or nearly, and those of a feed at most.
+const ROOM: usize = 18_000;
+const FEED: usize = 2_000;
 
 pub(crate) fn options() -> OpenOptions {
-    OpenOptions::default().within(PATIENCE).patience(Duration::from_secs(5)).owner("firmware test")
+    OpenOptions::default().within(PATIENCE).patience(ANSWER).owner("firmware test")
 }
 
 /// A session of its own.
@@ -69,6 +76,13 @@ pub(crate) fn lock(rig: &mut Remote, medium: &Medium) -> Outcome<()> {
     until("the speed", || Ok(bench.spindle.status()?.velocity == medium.velocity))
 }
 
+/// Dark, and ready to be lit again.
+pub(crate) fn dark(rig: &mut Remote) -> Outcome<()> {
+    let lasers = rig.bench().lasers;
+    lasers.off()?;
+    Ok(lasers.clear_trip()?)
+}
+
 /// A shot of so many channel bits, begun, its buffer full.
 pub(crate) fn begun(lasers: &mut dyn LaserArray, medium: &Medium, trigger: Trigger, bits: u64) -> Outcome<ShotId> {
     let strategy = medium.layers[0].write.strategy;
@@ -76,7 +90,7 @@ pub(crate) fn begun(lasers: &mut dyn LaserArray, medium: &Medium, trigger: Trigg
     let energy = u64::from(strategy.peak.0) * bits * 1_000 / u64::from(CLOCK.0) + 1;
     let plan = ShotPlan::single(SOURCE, trigger, ShotClock::Groove(CLOCK), bits, Nanojoules(energy));
     let shot = lasers.begin(&plan)?;
-    let room = usize::try_from(bits / u64::from(RUN))?.min(18_000);
+    let room = usize::try_from(bits / u64::from(RUN))?.min(ROOM);
     feed(lasers, shot, &vec![RUN; room])?;
     Ok(shot)
 }
@@ -93,102 +107,156 @@ pub(crate) fn feed(lasers: &mut dyn LaserArray, shot: ShotId, mut runs: &[u8]) -
     Ok(())
 }
 
+/// Fires; the token of a host that comes too late has died with the lease.
+pub(crate) fn fire(lasers: &mut dyn LaserArray, token: ArmToken) -> Outcome<()> {
+    match lasers.fire(token) {
+        Err(error) if error.kind == ErrorKind::StaleToken => slow("a token had died before it was used"),
+        result => Ok(result?),
+    }
+}
+
 /// A host process: says what it has begun, then how far it is, until somebody ends it.
 pub(crate) fn write_for_ever(port: &Path, medium: &Path) -> Outcome<()> {
     let medium = Medium::load(&medium.to_string_lossy())?;
     let mut rig = open(port, &options())?;
-    lock(&mut rig, &medium)?;
+    let shot = in_time("a shot", &mut rig, dark, |rig| {
+        lock(rig, &medium)?;
+        let lasers = rig.bench().lasers;
+        let shot = begun(lasers, &medium, Trigger::Now, 20_000_000)?;
+        let token = lasers.arm(shot)?;
+        fire(lasers, token)?;
+        Ok(shot)
+    })?;
     let bench = rig.bench();
-    let shot = begun(bench.lasers, &medium, Trigger::Now, 20_000_000)?;
-    let token = bench.lasers.arm(shot)?;
-    bench.lasers.fire(token)?;
     println!("shot {}", shot.0);
+    let (runs, mut fed) = ([RUN; ROOM], ROOM);
     loop {
+        let mut written = 0;
         match bench.lasers.outcome(shot)? {
-            Fate::Running { at } => println!("at {at}"),
+            Fate::Running { at } => {
+                println!("at {at}");
+                written = usize::try_from(at)? / usize::from(RUN);
+            }
             Fate::Pending => {}
-            other => return Err(format!("{other:?}").into()),
+            fate if is_starved(fate) => return slow(format!("the shot ended as {fate:?}")),
+            fate => return Err(format!("the shot ended as {fate:?}").into()),
         }
-        feed(bench.lasers, shot, &[RUN; 200])?;
+        // Full again: a buffer outlives the lease, if only just.
+        match bench.lasers.feed(shot, SOURCE, &runs[..(written + ROOM).saturating_sub(fed).min(FEED)]) {
+            Ok(taken) => fed += taken,
+            // The next look says how it has ended.
+            Err(error) if error.kind == ErrorKind::WrongState => {}
+            Err(error) if !is_late(&error) => return Err(error.into()),
+            Err(_) => {}
+        }
         thread::sleep(Duration::from_millis(3));
     }
 }
 
 /// How often a host is killed.
 const KILLS: usize = 5;
+/// How often this machine may be too slow for that.
+const MOST_LATE: usize = 40;
+/// Microseconds between two ticks of the firmware.
+const TICK: u64 = 1_000;
+/// An emulator that has stood still for longer shows nothing of the lease, microseconds.
+const MOST_STILL: u64 = 250_000;
 
 /// Hosts are killed while they write: the firmware's own clock ends the shot.
 pub(crate) fn killed(setup: &Setup) -> Outcome<()> {
     let medium = Medium::load(&setup.medium.to_string_lossy())?;
-    let machine = setup.machine(3)?;
     let (mut worst, mut done, mut late) = (0, 0, 0);
     while done < KILLS {
-        let mut host = Command::new(std::env::current_exe()?)
-            .args([ORDER.as_ref(), machine.port.as_os_str(), setup.medium.as_os_str()])
-            .stdout(Stdio::piped())
-            .spawn()?;
-        let mut lines = BufReader::new(host.stdout.take().ok_or("no output")?).lines().map_while(Result::ok);
-        let shot = lines.find_map(|l| l.strip_prefix("shot ").and_then(|n| n.parse().ok()).map(ShotId));
-        // Somewhere in the rhythm of feeding and polling.
-        let wanted = 60_000 + 17_389 * done as u64;
-        let met = lines.by_ref().filter_map(|l| l.strip_prefix("at ")?.parse::<u64>().ok()).find(|at| *at > wanted);
-        host.kill()?;
-        // All that it said before it died.
-        let last = lines.filter_map(|l| l.strip_prefix("at ")?.parse().ok()).last().or(met);
-        host.wait()?;
-        let mut rig = open(&machine.port, &options())?;
-        let (Some(shot), Some(last)) = (shot, last) else {
-            late += 1;
-            ensure(late < 10, || "this machine is too slow to keep a host alive".into())?;
-            continue;
-        };
-        let lease = u64::from(rig.welcome().write_lease);
-        let fate = rig.bench().lasers.outcome(shot)?;
-        let Fate::Aborted { at, cause: AbortCause::Lease } = fate else {
-            if matches!(fate, Fate::Underrun { .. }) {
-                late += 1;
-                ensure(late < 10, || "this machine is too slow to keep a shot fed".into())?;
-                continue;
+        match kill(setup, &medium, done) {
+            Ok(us) => {
+                worst = worst.max(us);
+                done += 1;
             }
-            return Err(format!("the shot of a host that was killed ended as {fate:?}").into());
-        };
-        // From the last answer that the host had told of to the end, by the channel clock.
-        let us = (at - last) * 1_000_000 / u64::from(CLOCK.0);
-        // It may have sent one more request before it died, a poll later.
-        let poll = 250_000;
-        ensure(us <= lease + poll, || format!("it went on for {us} us without a host; the lease is {lease} us"))?;
-        worst = worst.max(us);
-        let lasers = rig.bench().lasers;
-        ensure(lasers.monitor(SOURCE)? == Microwatts::ZERO, || "lit without a host".into())?;
-        ensure(!machine.locked().lasers_enabled()?, || "the lasers are enabled without a host".into())?;
-        // The next host writes.
-        lasers.clear_trip()?;
-        lock(&mut rig, &medium)?;
-        rig.close()?;
-        done += 1;
+            Err(error) if is_late(&*error) => {
+                println!("again: {error}");
+                late += 1;
+                if late == MOST_LATE {
+                    return slow(format!("{MOST_LATE} hosts were late, at last: {error}"));
+                }
+            }
+            Err(error) => return Err(error),
+        }
     }
     println!(
-        "{done} hosts killed: writing light off {:.1} ms after the last answer at most (the device's clock), {late} were too slow",
+        "{done} hosts killed: lasers off {:.1} ms later at most (the device's clock), {late} were too slow",
         f64::from(u32::try_from(worst)?) * 1e-3
     );
     Ok(())
 }
 
+/// Kills a host; microseconds from then until the lasers have no current.
+fn kill(setup: &Setup, medium: &Medium, number: usize) -> Outcome<u64> {
+    let mut machine = setup.machine(3)?;
+    let mut host = Command::new(std::env::current_exe()?)
+        .args([ORDER.as_ref(), machine.port.as_os_str(), setup.medium.as_os_str()])
+        .stdout(Stdio::piped())
+        .spawn()?;
+    let mut said = Vec::new();
+    let mut lines = BufReader::new(host.stdout.take().ok_or("no output")?).lines().map_while(Result::ok);
+    // Somewhere in the rhythm of feeding and polling.
+    let wanted = 60_000 + 17_389 * number as u64;
+    let met = lines.by_ref().inspect(|line| said.push(line.clone())).any(|line| {
+        let at = line.strip_prefix("at ").and_then(|at| at.parse::<u64>().ok());
+        at.is_some_and(|at| at > wanted)
+    });
+    host.kill()?;
+    let status = host.wait()?;
+    // Whatever proof of life the host has sent, it echoes what the firmware had sent before:
+    // none is younger than this, however the two were scheduled.
+    let killed = machine.said()?.now;
+    let last = said.last().cloned().unwrap_or_default();
+    let shot = said.iter().find_map(|line| line.strip_prefix("shot ")?.parse().ok()).map(ShotId);
+    let Some(shot) = shot.filter(|_| met) else {
+        return match status.code() {
+            Some(code) if code == i32::from(LATE) => slow(format!("a host says `{last}`")),
+            _ => Err(format!("a host ended by itself ({status}): `{last}`").into()),
+        };
+    };
+    let mut rig = open(&machine.port, &options())?;
+    let lease = u64::from(rig.welcome().write_lease);
+    let lasers = rig.bench().lasers;
+    let fate = lasers.outcome(shot)?;
+    if !matches!(fate, Fate::Aborted { cause: AbortCause::Lease, .. }) {
+        let what = format!("the shot of a host that was killed ended as {fate:?}");
+        return if is_starved(fate) { slow(what) } else { Err(what.into()) };
+    }
+    // An answer to an order that was given twice may be old.
+    let (mut dark, mut longest) = (0, 0);
+    until("the lease", || {
+        let said = machine.said()?;
+        dark = said.dark;
+        longest = longest.max(said.ticks.2);
+        Ok(said.now > killed + lease)
+    })?;
+    ensure(dark > 0 && !machine.locked().lasers_enabled()?, || "the lasers are enabled without a host".into())?;
+    ensure(lasers.monitor(SOURCE)? == Microwatts::ZERO, || "lit without a host".into())?;
+    let Some(us) = dark.checked_sub(killed) else {
+        return slow("the lease had run out before the host was killed");
+    };
+    // A tick may come late, and last: by the firmware's own clock never longer than this.
+    let still = 2 * (TICK + longest);
+    if still > MOST_STILL {
+        return slow(format!("the emulator has stood still for {longest} us"));
+    }
+    ensure(us <= lease + still, || {
+        format!("lit for {us} us without a host; the lease is {lease} us, and its ticks took {still} us at most")
+    })?;
+    // The next host writes.
+    lasers.clear_trip()?;
+    lock(&mut rig, medium)?;
+    rig.close()?;
+    Ok(us)
+}
+
 /// Samples flood the line while a shot writes and the interlock opens: the firmware ends the
 /// shot, and nothing is lit until the trip is cleared. Again where a busy machine was late.
 pub(crate) fn flooded(setup: &Setup) -> Outcome<()> {
-    for _ in 0..4 {
-        match flood(setup) {
-            Err(error) if late(&*error) => println!("again: {error}"),
-            result => return result,
-        }
-    }
-    Err("this machine is too slow to keep a shot alive".into())
-}
-
-/// Whether a request came too late to be executed.
-fn late(error: &(dyn core::error::Error + 'static)) -> bool {
-    error.downcast_ref::<disc_hal::hal::Error>().is_some_and(|e| e.kind == ErrorKind::Timeout)
+    in_time("a shot while samples flood the line", &mut (), |()| Ok(()), |()| flood(setup))
 }
 
 fn flood(setup: &Setup) -> Outcome<()> {
@@ -205,20 +273,23 @@ fn flood(setup: &Setup) -> Outcome<()> {
     let shot = begun(bench.lasers, &medium, Trigger::Now, 20_000_000)?;
     bench.detector.arm(&all)?;
     let token = bench.lasers.arm(shot)?;
-    bench.lasers.fire(token)?;
+    fire(bench.lasers, token)?;
     for round in 0..40 {
         if round == 5 {
             machine.order('i')?;
         }
         // Full reads: the firmware sends all the time.
         samples += bench.detector.read(&mut buffer)?.length;
-        if round < 5 {
-            feed(bench.lasers, shot, &[RUN; 1_200])?;
+        // To the end, so that nothing else ends it.
+        match bench.lasers.feed(shot, SOURCE, &[RUN; 1_200]) {
+            Err(error) if error.kind != ErrorKind::WrongState && !is_late(&error) => return Err(error.into()),
+            _ => {}
         }
     }
     let fate = bench.lasers.outcome(shot)?;
     let Fate::Aborted { at, cause: AbortCause::Interlock } = fate else {
-        return Err(format!("the interlock has opened, and the shot ended as {fate:?}").into());
+        let what = format!("the interlock has opened, and the shot ended as {fate:?}");
+        return if is_starved(fate) { slow(what) } else { Err(what.into()) };
     };
     ensure(!machine.locked().lasers_enabled()?, || "the lasers are enabled with the interlock open".into())?;
     let status = bench.lasers.status()?;

@@ -7,16 +7,16 @@
 
 use disc_hal::format::{BLOCK_BYTES, Decoder, Encoder, Psn, SectorId};
 use disc_hal::hal::{
-    Acquisition, Address, Channels, Error, ErrorKind, Hertz, Nanojoules, Outcome as Fate, Picoseconds, Rig as _,
-    ShotClock, ShotPlan, Source, TrackingFlags, Trigger,
+    AbortCause, Acquisition, Address, Channels, Hertz, Nanojoules, Outcome as Fate, Picoseconds, Rig as _, ShotClock,
+    ShotPlan, Source, TrackingFlags, Trigger,
 };
 use disc_hal::media::Medium;
-use disc_hal::record::{Options, Session, Silent};
+use disc_hal::record::{Options, Problem, RecordError, Session, Silent};
 use disc_hal::signal::{ChainConfig, ReadChain, Runs};
-use disc_hal::wire::code;
 
-use crate::hosts::{CLOCK, feed, open, options, until};
+use crate::hosts::{CLOCK, feed, fire, open, options, until};
 use crate::machine::Outcome;
+use crate::slow::{Slow, in_time, is_starved, slow};
 use crate::{Setup, ensure};
 
 const SOURCE: Source = Source(0);
@@ -81,12 +81,14 @@ pub(crate) fn round_trip(setup: &Setup) -> Outcome<()> {
     encoder.finish(&mut runs);
     let shots = cut(&runs, PIECE * SECTOR_BITS);
 
-    let machine = setup.machine(5)?;
+    let mut machine = setup.machine(5)?;
     let mut rig = open(&machine.port, &options())?;
     // The parts of a recording that need no disc: focus search, layer, address.
     let mut silent = Silent;
-    let mut session = Session::open(rig.bench(), &medium, Options::default(), &mut silent)?;
-    let lock = session.go_to_layer(0)?;
+    let mut session = Session::new(rig.bench(), &medium, Options::default(), &mut silent);
+    in_time("the focus search", &mut session, dark, |s| s.survey().map_err(step))?;
+    in_time("the start of the disc", &mut session, dark, |s| s.spin_up().map_err(step))?;
+    let lock = in_time("the way to the layer", &mut session, dark, |s| s.go_to_layer(0).map_err(step))?;
     println!(
         "focus search and tracking: {} on the {} slope, address {:06X}h",
         lock.method, lock.polarity, lock.address
@@ -98,18 +100,20 @@ pub(crate) fn round_trip(setup: &Setup) -> Outcome<()> {
         write(&mut session, &medium, border, shot)?;
         let bits = PIECE * SECTOR_BITS;
         let last = number + 1 == shots.len();
-        let read = sample(&mut session, border, if last { shot.delay + shot.length } else { bits + OVER })?;
+        let length = if last { shot.delay + shot.length } else { bits + OVER };
+        let read = in_time("samples of a piece", &mut session, ready, |s| sample(s, border, length))?;
         // What the mark on the border takes of this piece came with the one before.
         let from = usize::try_from(shot.delay * PER_BIT)?;
         let next = shots.get(number + 1).map_or(0, |next| next.delay);
         let upto = if last { read.len() } else { usize::try_from((bits + next) * PER_BIT)? };
         signal.extend_from_slice(read.get(from..upto).ok_or("a piece is too short")?);
         if number == 4 {
-            quality = Some(session.measure(border, 1)?);
+            quality = Some(in_time("a measurement", &mut session, ready, |s| s.measure(border, 1).map_err(step))?);
         }
     }
     session.close()?;
     rig.close()?;
+    machine.said()?;
 
     let config = ChainConfig::new(f64::from(CLOCK.0) * PER_BIT as f64, f64::from(CLOCK.0));
     let mut chain = ReadChain::new(config)?;
@@ -146,28 +150,38 @@ fn seek(session: &mut Session<'_>, address: Address) -> Outcome<()> {
     })
 }
 
-/// Writes a piece; once more where a busy machine was too late for its address, or for the
+/// Dark, and ready to be lit again.
+fn dark(session: &mut Session<'_>) -> Outcome<()> {
+    let lasers = session.bench().lasers;
+    lasers.off()?;
+    Ok(lasers.clear_trip()?)
+}
+
+/// The same, and on the track.
+fn ready(session: &mut Session<'_>) -> Outcome<()> {
+    dark(session)?;
+    session.go_to_layer(0).map(drop).map_err(step)
+}
+
+/// A step has failed; a disc that turned on while a host was late fails a seek.
+fn step(error: RecordError) -> Box<dyn core::error::Error + Send + Sync> {
+    match error.problem() {
+        Problem::SeekFailed { .. } => Slow::boxed(error.to_string()),
+        _ => error.into(),
+    }
+}
+
+/// Writes a piece; once more where a busy machine was too late for its address, or for a
 /// word that may be said only once.
 fn write(session: &mut Session<'_>, medium: &Medium, at: Address, shot: &Shot) -> Outcome<()> {
-    const TRIES: usize = 6;
-    let mut ended = String::new();
-    for _ in 0..TRIES {
-        ended = match write_once(session, medium, at, shot) {
-            Ok(Fate::Done) => return Ok(()),
-            Ok(fate) => format!("{fate:?}"),
-            Err(error) => match error.downcast_ref::<Error>() {
-                // Not executed, the host half promises.
-                Some(e) if (e.kind, e.code) == (ErrorKind::Timeout, code::LATE) => "a word that came too late".into(),
-                _ => return Err(error),
-            },
-        };
-        println!("the shot at {at} ended as {ended}: again");
-        let lasers = session.bench().lasers;
-        lasers.off()?;
-        lasers.clear_trip()?;
-        session.go_to_layer(0)?;
-    }
-    Err(format!("the shot at {at} ended as {ended}, {TRIES} times").into())
+    in_time("a shot", session, ready, |session| match write_once(session, medium, at, shot)? {
+        Fate::Done => Ok(()),
+        // Its address had passed before it waited for it, or its host was late.
+        fate if is_starved(fate) || matches!(fate, Fate::NotDone | Fate::Aborted { cause: AbortCause::Limit, .. }) => {
+            slow(format!("it ended at {at} as {fate:?}"))
+        }
+        fate => Err(format!("the shot at {at} ended as {fate:?}").into()),
+    })
 }
 
 fn write_once(session: &mut Session<'_>, medium: &Medium, at: Address, shot: &Shot) -> Outcome<Fate> {
@@ -183,7 +197,7 @@ fn write_once(session: &mut Session<'_>, medium: &Medium, at: Address, shot: &Sh
     seek(session, at)?;
     let lasers = session.bench().lasers;
     let token = lasers.arm(id)?;
-    lasers.fire(token)?;
+    fire(lasers, token)?;
     let mut fate = Fate::NotDone;
     until("a shot", || {
         fate = lasers.outcome(id)?;
@@ -197,18 +211,26 @@ fn sample(session: &mut Session<'_>, at: Address, bits: u64) -> Outcome<Vec<i16>
     seek(session, at)?;
     let rate = Hertz(CLOCK.0 * PER_BIT as u32);
     let what = Acquisition { channels: Channels::one(0), rate, length: bits * PER_BIT, trigger: Trigger::Address(at) };
-    let detector = session.bench().detector;
-    detector.arm(&what)?;
+    let bench = session.bench();
+    bench.detector.arm(&what)?;
+    // Before its address it waits for it; behind it, for ever.
+    let armed_before = bench.tracking.address()?.is_some_and(|here| here < at);
     let (mut all, mut buffer) = (Vec::new(), vec![0; 8_192]);
-    until("the samples", || {
-        loop {
-            let chunk = detector.read(&mut buffer)?;
+    loop {
+        let (mut length, mut last) = (0, false);
+        until("the next samples", || {
+            let passed = bench.tracking.address()?.is_some_and(|here| here.0 > at.0 + 1);
+            let chunk = bench.detector.read(&mut buffer)?;
             ensure(chunk.gap == 0, || format!("{} samples were lost", chunk.gap))?;
-            all.extend_from_slice(&buffer[..chunk.length]);
-            if chunk.last || chunk.length == 0 {
-                return Ok(chunk.last);
+            (length, last) = (chunk.length, chunk.last);
+            if all.is_empty() && length == 0 && passed && !armed_before {
+                return slow(format!("{at} had passed before it was waited for"));
             }
+            Ok(length > 0 || last)
+        })?;
+        all.extend_from_slice(&buffer[..length]);
+        if last {
+            return Ok(all);
         }
-    })?;
-    Ok(all)
+    }
 }

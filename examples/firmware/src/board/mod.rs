@@ -13,7 +13,8 @@ use cortex_m::peripheral::{Peripherals, SCB, SYST};
 use registers::{CLOCK_GATES, KEPT, PORT_A, PORT_D, TIMER, UART0, WATCHDOG};
 
 pub use line::Line;
-pub use registers::stack_used;
+#[cfg(feature = "service")]
+pub use registers::stack;
 #[cfg(feature = "service")]
 pub use service::{Order, Service};
 

@@ -102,16 +102,18 @@ unsafe fn HardFault(_: &cortex_m_rt::ExceptionFrame) -> ! {
     super::give_up(super::Cause::Fault)
 }
 
-/// Bytes of the stack that have ever been used: the start has painted it.
-pub fn stack_used() -> usize {
+/// Bytes of the stack that have been used since the start, which has painted it, and all.
+#[cfg(feature = "service")]
+pub fn stack() -> (usize, usize) {
     unsafe extern "C" {
         static _stack_start: u32;
         static _stack_end: u32;
     }
     // Only the addresses of these symbols of the linker are taken, never a value.
-    let (top, mut at) = (&raw const _stack_start as usize, &raw const _stack_end as usize);
+    let (top, end) = (&raw const _stack_start as usize, &raw const _stack_end as usize);
+    let mut at = end;
     while at < top && Register(at).read() == 0xCCCC_CCCC {
         at += 4;
     }
-    top - at
+    (top - at, top - end)
 }

@@ -7,16 +7,10 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
 
 use disc_hal::hal::{Identity, Name};
-use disc_hal::media::Medium;
 use disc_hal::safety::{Config, Inputs};
 use disc_hal::wire::{Bypass, Clock, Device, DeviceConfig, OpenOptions, Pipe, PipeError, Remote};
 use disc_hal_firmware_parts::{Chips, RUNS, Station, World, array, converter, supply};
 use embedded_hal::delay::DelayNs;
-
-/// The disc of the models.
-pub(crate) fn medium() -> Medium {
-    Medium::load(concat!(env!("CARGO_MANIFEST_DIR"), "/../slow.toml")).expect("the medium of the models")
-}
 
 /// The world's time, as a delay: and the parts are looked after meanwhile.
 struct Delay<'w>(&'w World);
