@@ -20,7 +20,7 @@ use disc_hal_usb::{Access, Selector, candidates, probe};
 use crate::program::wait_for;
 
 /// Ours, and the kernel's own patience with a device that doesn't answer.
-const LIMIT: Duration = Duration::from_secs(30);
+const LIMIT: Duration = Duration::from_secs(90);
 
 pub(super) fn every_flaw() {
     // One bench with all of them: it takes seconds to be made.
@@ -39,7 +39,7 @@ pub(super) fn every_flaw() {
                 thread::spawn(move || serve_stream(&emulator, stream, &options, &cable))
             };
             // The kernel's own patience with a device ends after some seconds.
-            let patience = Duration::from_secs(6);
+            let patience = Duration::from_secs(20);
             while !is_configured() && start.elapsed() < patience {
                 thread::sleep(Duration::from_millis(10));
             }
@@ -51,7 +51,7 @@ pub(super) fn every_flaw() {
                 [] => "refused by the kernel".to_owned(),
                 [one] if one.access == Access::Ok => {
                     seen += 1;
-                    let asked = catch_unwind(|| probe(&Selector::Only, Duration::from_secs(2)));
+                    let asked = catch_unwind(|| probe(&Selector::Only, Duration::from_secs(10)));
                     match asked.unwrap_or_else(|_| panic!("{flaw}: opening panics")) {
                         Ok(who) => who.to_string(),
                         Err(error) => error.to_string(),
