@@ -36,6 +36,9 @@ impl Shot {
     }
 }
 
+/// Takes a change of the list of shots, and makes it.
+pub(super) type Note<'l> = &'l dyn Fn(&dyn Fn(&mut Vec<Shot>));
+
 /// The link of now.
 pub(super) struct Link(RefCell<Remote>);
 
@@ -72,7 +75,7 @@ pub(super) struct Parts<'l> {
 
 impl<'l> Parts<'l> {
     /// `note` is handed every change of the list of shots.
-    pub(super) fn new(link: &'l Link, note: &'l dyn Fn(&dyn Fn(&mut Vec<Shot>))) -> Self {
+    pub(super) fn new(link: &'l Link, note: Note<'l>) -> Self {
         link.with(|bench| Self {
             lasers: Lasers { link, note, spec: *bench.lasers.spec() },
             focus: Focus { link, spec: *bench.focus.spec() },
@@ -151,7 +154,7 @@ impl DelayNs for Delay<'_> {
 /// The lasers, of which every shot is noted.
 struct Lasers<'l> {
     link: &'l Link,
-    note: &'l dyn Fn(&dyn Fn(&mut Vec<Shot>)),
+    note: Note<'l>,
     spec: LaserArraySpec,
 }
 

@@ -3,10 +3,10 @@
 //! nothing: then its lease has to make it dark. What became of the shot is asked afterwards,
 //! and what the bench says has to be what happened on its disc.
 
+use core::error::Error as _;
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use core::time::Duration;
 use std::collections::BTreeMap;
-use std::error::Error as _;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
