@@ -72,6 +72,12 @@ flaws! {
     NoShortPacket = "no-short-packet";
     /// The bulk IN endpoint stalls from the start, until the halt is cleared.
     HaltedIn = "halted-in";
+    /// It takes whatever the host says on its bulk OUT endpoint, and its bulk IN endpoint
+    /// never says anything.
+    Mute = "mute";
+    /// Its bulk IN endpoint always has more to say, whatever it is asked: a counter of 32
+    /// bits, little-endian, from 0 at each configuration.
+    Flood = "flood";
 }
 
 impl fmt::Display for Flaw {

@@ -53,6 +53,8 @@ pub(super) struct Queues {
     alarms: VecDeque<Incoming>,
     to_device: usize,
     to_host: VecDeque<u8>,
+    /// Where the counter of [`Flaw::Flood`] is.
+    flooded: u32,
     /// The newest alarm that no host has fetched.
     alarm: Option<[u8; ALARM]>,
     answers: VecDeque<Vec<u8>>,
@@ -72,6 +74,7 @@ impl Queues {
             alarms: VecDeque::new(),
             to_device: 0,
             to_host: VecDeque::new(),
+            flooded: 0,
             alarm: None,
             answers: VecDeque::new(),
             unsent: 0,
@@ -164,6 +167,7 @@ impl Queues {
                     self.drop_transfers(address, ESHUTDOWN);
                 }
                 self.to_host.clear();
+                self.flooded = 0;
                 self.alarm = None;
                 self.done(seqnum, data);
             }
@@ -263,6 +267,9 @@ impl Queues {
 
     /// Takes bytes for the host, as many as there is room for.
     pub(super) fn give(&mut self, bytes: &[u8]) -> usize {
+        if self.function.has(Flaw::Mute) || self.function.has(Flaw::Flood) {
+            return bytes.len();
+        }
         let count = bytes.len().min(TO_HOST_MAX - self.to_host.len());
         self.to_host.extend(bytes.iter().take(count));
         self.serve_host();
@@ -272,8 +279,11 @@ impl Queues {
     /// Packs what there is into packets, and packets into the transfers that wait.
     fn serve_host(&mut self) {
         let packet_max = usize::from(self.function.speed().bulk_packet());
-        while !self.is_full() && !self.to_host.is_empty() {
-            let Some(first) = self.incoming.front_mut() else { break };
+        while !self.is_full() {
+            if self.function.has(Flaw::Flood) {
+                self.flood();
+            }
+            let Some(first) = self.incoming.front_mut().filter(|_| !self.to_host.is_empty()) else { break };
             let mut status = 0;
             let mut is_over = false;
             while !is_over && !self.to_host.is_empty() {
@@ -292,6 +302,14 @@ impl Queues {
                 break;
             }
             self.complete(BULK_IN, status);
+        }
+    }
+
+    /// Enough for any transfer's packets to be full ones.
+    fn flood(&mut self) {
+        while self.to_host.len() < TO_HOST_MAX && !self.incoming.is_empty() {
+            self.to_host.extend(self.flooded.to_le_bytes());
+            self.flooded = self.flooded.wrapping_add(1);
         }
     }
 

@@ -225,3 +225,34 @@ fn full_packets_at_the_end_need_something_behind_them() {
         });
     }
 }
+
+#[test]
+fn a_mute_device_takes_and_says_nothing_and_a_flood_has_no_end() {
+    attached(&DeviceOptions::default().with_flaw(Flaw::Mute), |mut host, _, _| {
+        host.configure();
+        let told = host.tell(1, &off());
+        assert_eq!(host.wait(told).status, 0);
+        let asked = host.ask(1, 0, 512);
+        assert_eq!(host.wait_for(asked, AWHILE), None);
+    });
+    attached(&DeviceOptions::default().with_flaw(Flaw::Flood), |mut host, _, _| {
+        // The counter goes on from transfer to transfer, and through whatever is said.
+        let counted = |host: &mut Host| {
+            let mut next = 0_u32;
+            for length in [512, 64 << 10, 4096, 32 << 10] {
+                say_off(host);
+                let asked = host.ask(1, 0, length);
+                let done = host.wait(asked);
+                assert_eq!((done.status, done.actual), (0, length as usize));
+                for word in done.data.chunks(4) {
+                    assert_eq!(word, next.to_le_bytes());
+                    next += 1;
+                }
+            }
+        };
+        host.configure();
+        counted(&mut host);
+        host.configure();
+        counted(&mut host);
+    });
+}

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use crate::Case;
 use crate::outside;
+use crate::promises;
 use crate::relay::Relay;
 use crate::serial::{self, Link};
 
@@ -44,9 +45,11 @@ pub(crate) fn cases() -> Vec<Case> {
     let relay = Relay::start(Path::new("/dev/ttyGS0"), &outside::port("line"));
     plug();
     let link = Link {
+        key: "acm",
+        name: "CDC-ACM in the virtual machine",
         port: "/dev/ttyACM0",
         usb: "usb 1d6b:0104 Tester Works Bench on CDC-ACM ACM-0001",
-        only: &["focus.*"],
+        only: promises::ON_A_LINE,
         plug,
         unplug,
         _relay: Some(relay),

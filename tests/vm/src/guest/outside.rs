@@ -6,6 +6,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::PathBuf;
 
 use disc_hal::wire::usb::Speed;
+use disc_hal_emulator::usbip::Flaw;
 
 use crate::program::wait_for;
 
@@ -88,14 +89,14 @@ impl Tester {
         self.tell(&format!("new {clock} 1 {} usb", hold.as_millis()));
     }
 
-    /// The bench becomes a USB device, whose transfers come at the port `usb`.
-    pub(crate) fn attach(&mut self, speed: Speed, serial: &str) {
+    /// The bench becomes a USB device, perhaps with a flaw, whose transfers come at the port `usb`.
+    pub(crate) fn attach(&mut self, speed: Speed, serial: &str, flaw: Option<Flaw>) {
         let speed = match speed {
             Speed::Super => "super",
             Speed::Full => "full",
             _ => "high",
         };
-        self.tell(&format!("usb {speed} {serial}"));
+        self.tell(&format!("usb {speed} {serial} {}", flaw.map_or("none", Flaw::name)));
     }
 
     /// Pulls the USB cable at the bench, if it isn't out already.

@@ -5,6 +5,7 @@ mod discovery;
 mod hostile;
 mod instrument;
 mod recording;
+mod rejoined;
 mod throughput;
 mod unplugs;
 
@@ -15,7 +16,7 @@ use std::path::Path;
 use std::rc::Rc;
 
 use disc_hal::wire::usb::Speed;
-use disc_hal_emulator::usbip;
+use disc_hal_emulator::usbip::{self, Flaw};
 
 use crate::Case;
 use crate::outside::{Tester, port};
@@ -28,6 +29,8 @@ const SELECTOR: &str = "usb:VM-0001";
 
 struct Scene {
     tester: Tester,
+    /// A bit of what the tester says is turned over on the way.
+    flipping: bool,
 }
 
 /// The bench outside, plugged into this machine.
@@ -39,10 +42,14 @@ struct Plugged {
 
 impl Scene {
     fn plug(&mut self, speed: Speed) -> Plugged {
-        self.tester.attach(speed, SERIAL);
+        self.plug_with(speed, None)
+    }
+
+    fn plug_with(&mut self, speed: Speed, flaw: Option<Flaw>) -> Plugged {
+        self.tester.attach(speed, SERIAL, flaw);
         let controller = Path::new(usbip::CONTROLLER);
         let (ours, number) = usbip::attach(controller, speed).expect("a free port of the controller");
-        let relay = Relay::tie(ours, &port("usb"));
+        let relay = Relay::tie(ours, &port("usb"), self.flipping);
         wait_for("the device to be listed", || {
             disc_hal_usb::candidates().candidates.iter().any(|found| found.serial.as_deref() == Some(SERIAL))
         });
@@ -73,14 +80,15 @@ fn gone() {
 const HOLD: Duration = Duration::from_millis(400);
 
 pub(crate) fn cases() -> Vec<Case> {
-    let scene = Rc::new(RefCell::new(Scene { tester: Tester::new() }));
+    let scene = Rc::new(RefCell::new(Scene { tester: Tester::new(), flipping: false }));
     let case = |name, run: fn(&mut Scene)| -> Case {
         let scene = Rc::clone(&scene);
         (name, Box::new(move || run(&mut scene.borrow_mut())))
     };
     let mut cases = vec![
-        case("unplugged-at-any-moment-of-a-recording", unplugs::many),
+        case("unplugged-while-shots-are-under-way", unplugs::many),
         case("benches-are-told-from-each-other", |_| discovery::named()),
+        case("attached-over-tcp", |_| discovery::imported()),
         case("a-bench-has-one-user-who-is-named", |_| discovery::busy()),
         case("another-user-is-told-what-is-missing", |_| discovery::forbidden()),
         case("no-device-hangs-the-host", |_| hostile::every_flaw()),
@@ -89,8 +97,18 @@ pub(crate) fn cases() -> Vec<Case> {
         case("records-and-reads-back-at-super-speed", |s| recording::record(s, Speed::Super)),
         case("plugged-in-ten-times", recording::replugged),
         case("carries-bytes-beside-a-bare-loop", throughput::compared),
+        case("carries-every-byte-of-a-flood", throughput::captured),
         case("keeps-the-promises-at-high-speed", |s| recording::conformance(s, Speed::High)),
     ];
     cases.extend(instrument::cases());
     cases
+}
+
+/// The runner on trial, on a link that turns over one bit: it has to find this to have failed.
+pub(crate) fn control() -> Vec<Case> {
+    let corrupted = || {
+        let mut scene = Scene { tester: Tester::new(), flipping: true };
+        throughput::captured(&mut scene);
+    };
+    vec![("what-passes", Box::new(|| ())), ("one-bit-turned-over", Box::new(corrupted))]
 }

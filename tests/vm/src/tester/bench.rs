@@ -59,7 +59,7 @@ impl Bench {
     }
 
     /// Makes a USB device of it, for the machine that listens at `socket`.
-    pub(crate) fn attach(&mut self, socket: &Path, speed: &str, serial: &str) -> io::Result<()> {
+    pub(crate) fn attach(&mut self, socket: &Path, speed: &str, serial: &str, flaw: &str) -> io::Result<()> {
         self.unplug();
         let speed = match speed {
             "full" => Speed::Full,
@@ -68,7 +68,10 @@ impl Bench {
             other => return Err(io::Error::other(format!("no speed: {other}"))),
         };
         let (stream, emulator, cable) = (UnixStream::connect(socket)?, Arc::clone(&self.emulator), self.cable.clone());
-        let (options, log) = (DeviceOptions::new(speed).with_serial(serial), Arc::clone(&self.log));
+        let (mut options, log) = (DeviceOptions::new(speed).with_serial(serial), Arc::clone(&self.log));
+        if flaw != "none" {
+            options = options.with_flaw(flaw.parse().map_err(io::Error::other)?);
+        }
         self.attached = Some(thread::spawn(move || {
             let how = match serve_stream(&emulator, stream, &options, &cable) {
                 Ok(why) => format!("detached {why}"),

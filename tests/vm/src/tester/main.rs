@@ -6,7 +6,7 @@
 //! |---|---|
 //! | `new CLOCK SEED HOLD LINK` | a new bench with a blank disc, by `host` or `wall` clock, with a hold lease of so many milliseconds, on the `line` or for `usb` |
 //! | `unplug` | the USB cable is pulled at the bench |
-//! | `usb SPEED SERIAL` | the bench as a USB device, on the socket `usb`, until `unplug` or until the machine lets go |
+//! | `usb SPEED SERIAL FLAW` | the bench as a USB device, with a flaw or with `none`, on the socket `usb`, until `unplug` or until the machine lets go |
 //! | `interlock open`, `interlock closed` | the bench's interlock |
 //! | `events` | what has happened since `new` or the last `events`, a line each, then `end` |
 //! | `fired` | every shot that has made light since `new`: `SHOT LAYER START BITS`, then `end` |
@@ -61,7 +61,8 @@ fn serve(folder: &Path) -> io::Result<()> {
                     _ => format!("error no numbers: {command}\n"),
                 }
             }
-            (["usb", speed, serial], Some(bench)) => match bench.attach(&folder.join("usb"), speed, serial) {
+            (["usb", speed, serial, flaw], Some(bench)) => match bench.attach(&folder.join("usb"), speed, serial, flaw)
+            {
                 Ok(()) => "ok\n".into(),
                 Err(error) => format!("error {error}\n"),
             },

@@ -1,6 +1,5 @@
 //! Whole commands on the bench outside.
 
-use core::time::Duration;
 use std::fs;
 use std::time::Instant;
 
@@ -10,8 +9,8 @@ use disc_hal_usb::{Probe, Selector, UsbPipe, probe};
 
 use super::{HOLD, SELECTOR, SERIAL, Scene};
 use crate::outside::nothing_twice;
-use crate::program::disc_hal;
-use crate::serial;
+use crate::program::{PATIENCE, disc_hal};
+use crate::{promises, serial};
 
 pub(super) fn alarm(scene: &mut Scene) {
     scene.tester.for_usb("wall", HOLD);
@@ -22,12 +21,12 @@ pub(super) fn alarm(scene: &mut Scene) {
         scene.tester.interlock(state);
         let start = Instant::now();
         loop {
-            let news = alarms.next(Duration::from_secs(10)).expect("the link").expect("an alarm within ten seconds");
+            let news = alarms.next(PATIENCE).expect("the link").expect("an alarm within its time");
             // What was before the change may come first.
             if news.inputs.contains(Inputs::INTERLOCK_OPEN) == (state == "open") {
                 break;
             }
-            assert!(start.elapsed() < Duration::from_secs(20), "only {news:?}");
+            assert!(start.elapsed() < PATIENCE, "only {news:?}");
         }
     }
     drop(pipe);
@@ -45,7 +44,7 @@ pub(super) fn record(scene: &mut Scene, speed: Speed) {
 pub(super) fn conformance(scene: &mut Scene, speed: Speed) {
     scene.tester.for_usb("host", HOLD);
     let plugged = scene.plug(speed);
-    serial::keeps_the_promises(SELECTOR, &["focus.*"]);
+    promises::kept("usb", "USB in the virtual machine", SELECTOR, &[]);
     scene.unplug(plugged);
 }
 
@@ -54,7 +53,7 @@ pub(super) fn replugged(scene: &mut Scene) {
     for round in 0..10 {
         let speed = Speed::ALL[round % 3];
         let plugged = scene.plug(speed);
-        let who = probe(&Selector::Serial(SERIAL.into()), Duration::from_secs(5));
+        let who = probe(&Selector::Serial(SERIAL.into()), PATIENCE);
         assert!(matches!(who, Ok(Probe::Bench(_))), "round {round}, {speed:?}: {who:?}");
         scene.unplug(plugged);
     }
