@@ -25,17 +25,18 @@ fn place(layer: &Layer, role: FilmRole) -> Option<usize> {
 /// R.m.s. aberration that a lens may leave to count as free of it, in waves (Marechal).
 const ABERRATION: Bound = Bound::AtMost(0.07);
 
-/// Reflectances of both layers from outside and transmittance of the first, percent.
-fn light(medium: &Medium) -> Result<[f64; 3], ModelError> {
+/// Reflectances of both layers from outside, transmittance of the first, and share of
+/// the light on the second that its dye absorbs, percent.
+fn light(medium: &Medium) -> Result<[f64; 4], ModelError> {
     let films = DualLayer::of(medium)?;
     let (optics, cross) = (films.optics()?, films.cross_track(APERTURE));
     let seen = |layer| 100.0 * optics.seen(&cross, layer, 0.0);
-    Ok([seen(0), seen(1), 100.0 * optics.l0_transmittance])
+    Ok([seen(0), seen(1), 100.0 * optics.l0_transmittance, 100.0 * optics.l1.groove.dye])
 }
 
 pub(super) fn inverted(medium: &Medium) -> Result<Finding, ModelError> {
     let claim = Claim::B1;
-    let [first, second, transmittance] = light(medium)?;
+    let [first, second, transmittance, dye] = light(medium)?;
     // A lens made for the middle between the layers leaves half of what the bond makes.
     let coefficient = spherical_aberration(0.5 * medium.bond.thickness.0, medium.bond.n, APERTURE);
     let wavelength = f64::from(medium.wavelength.0) * 1e-9;
@@ -44,6 +45,7 @@ pub(super) fn inverted(medium: &Medium) -> Result<Finding, ModelError> {
         Figure::new("reflectance of L0 (%)", first, REFLECTANCE),
         Figure::new("reflectance of L1 through L0 (%)", second, REFLECTANCE),
         Figure::new("transmittance of L0 (%)", transmittance, TRANSMITTANCE),
+        Figure::new("light on L1 that its dye absorbs (%)", dye, Bound::AtLeast(5.0)),
         Figure::new("spherical aberration by half the bond (waves r.m.s.)", aberration, ABERRATION),
     ];
     for (layer, films) in medium.layers.iter().enumerate() {
@@ -55,7 +57,9 @@ pub(super) fn inverted(medium: &Medium) -> Result<Finding, ModelError> {
     }
     let mut turned = medium.clone();
     turned.layers[1].films.reverse();
-    figures[1].without = Some(light(&turned)?[1]);
+    let [_, reflectance, _, dye] = light(&turned)?;
+    figures[1].without = Some(reflectance);
+    figures[3].without = Some(dye);
     Ok(Finding::of(claim, figures))
 }
 
