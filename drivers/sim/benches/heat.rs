@@ -1,4 +1,4 @@
-//! Heat solvers and one calibration point: lines 8 to 11 of `docs/performance.md`.
+//! Heat solvers: lines 8 to 10 of `docs/performance.md`.
 //!
 //! `RAYON_NUM_THREADS=1 cargo bench -p disc-hal-sim --bench heat`
 //!
@@ -13,7 +13,6 @@ use disc_hal_sim::APERTURE;
 use disc_hal_sim::dual_layer::{DualLayer, writing};
 use disc_hal_sim::heat::{Body, Deposit, Layer, Mesh, Section, Solid, Solver, Source};
 
-mod calibration;
 #[allow(dead_code, unreachable_pub)]
 #[path = "../../../benches/harness/mod.rs"]
 mod harness;
@@ -272,7 +271,6 @@ fn main() {
     let medium = DualLayer::of(&Medium::load("dual-layer").expect("a preset")).expect("two layers");
     let spot = medium.cross_track(APERTURE).spot_radius;
     let heat = writing(&medium, 1).expect("physical films");
-    calibration::line(&heat, spot);
     let response = Measured::of(
         (0..9)
             .map(|_| {
