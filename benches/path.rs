@@ -281,6 +281,9 @@ fn stages(medium: &Medium) {
     report("both: what a capture takes", all(|t| t.pass + t.samples));
     report("RF -> runs", all(|t| t.runs));
     report("RF -> bytes: the read path", all(|t| t.bytes));
+    // Line 22 of docs/performance.md; every byte was compared above.
+    let [t, ..] = median(all(|t| t.bytes));
+    println!("22 RF to user data: {:.2} x real time at 4/T, goal 5: {:.0} % of it", AT_1X / t, 20.0 * AT_1X / t);
 }
 
 /// A recording from blank disc to verdict; returns its time and all its numbers.

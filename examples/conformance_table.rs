@@ -105,7 +105,9 @@ fn compare(benches: &[Bench]) -> (String, bool) {
     let width = checks.iter().map(|check| check.len()).max().unwrap_or(0);
     let mut text = format!("{:width$}", "check");
     // Writing to a String doesn't fail, here and below.
-    benches.iter().for_each(|bench| drop(write!(text, "  {}", bench.name)));
+    for bench in benches {
+        text.push_str(&format!("  {}", bench.name));
+    }
     let word = |bench: &Bench, check: &str| match bench.verdicts.get(check) {
         Some(Verdict::Pass) => "pass",
         Some(Verdict::Fail) => "FAIL",
@@ -137,7 +139,9 @@ fn compare(benches: &[Bench]) -> (String, bool) {
             "{direct} / {name}: {identical} identical, {apart} not shared, {} DIFFERENT",
             different.len()
         );
-        different.iter().for_each(|check| drop(writeln!(text, "DIFFERENT: {check} ({name})")));
+        for check in &different {
+            text.push_str(&format!("DIFFERENT: {check} ({name})\n"));
+        }
         if identical == 0 {
             let _ = writeln!(text, "{name} shares no verdict with {direct}: nothing has been compared");
         }

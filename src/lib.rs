@@ -86,6 +86,8 @@ pub mod media;
 pub mod record;
 #[cfg(feature = "std")]
 pub mod signal;
+#[cfg(feature = "std")]
+mod vectors;
 
 #[cfg(all(doctest, feature = "std"))]
 #[doc = include_str!("../README.md")]

@@ -5,9 +5,8 @@
 //! loops are plain byte loops, which the compiler turns into vector code for the
 //! instruction set that is found at run time.
 
-use std::sync::LazyLock;
-
 use super::gf;
+use crate::vectors::ARCH;
 
 /// Bytes in a row of an ECC block: 172 of data, 10 of PI.
 pub(crate) const ROW: usize = 182;
@@ -19,8 +18,6 @@ pub(crate) const PO: usize = 16;
 pub(crate) const PI: usize = 10;
 /// Codewords handled together.
 const LANES: usize = 64;
-
-static ARCH: LazyLock<pulp::Arch> = LazyLock::new(pulp::Arch::new);
 
 /// A generator polynomial, known to the compiler.
 trait Code<const R: usize> {

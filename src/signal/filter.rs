@@ -6,10 +6,9 @@
 //! itself shifted by +-2T and then sampled, so that a sample rate that is no multiple of 1/2T
 //! needs no fractional-delay approximation.
 
-use core::f64::consts::PI;
-use std::sync::LazyLock;
-
 use super::SignalError;
+use crate::vectors::ARCH;
+use core::f64::consts::PI;
 
 /// -3 dB frequency of the low-pass at the 1x channel clock, Hz.
 pub const LOW_PASS_HZ_1X: f64 = 8.2e6;
@@ -291,8 +290,6 @@ impl Fir {
         }
     }
 }
-
-static ARCH: LazyLock<pulp::Arch> = LazyLock::new(pulp::Arch::new);
 
 /// [`Fir::run`], compiled for the vectors of several processors. The sums are the same on all
 /// of them, in the same order.

@@ -45,6 +45,8 @@
 //! Crosstalk of neighbouring tracks, tilt, aberrations, diffraction beyond the
 //! transfer function, speeds other than the medium's own.
 
+#[doc(hidden)]
+pub mod bench;
 pub mod claims;
 pub mod complex;
 mod condition;
@@ -60,6 +62,7 @@ pub mod optics;
 mod parts;
 mod readout;
 mod rig;
+mod vectors;
 mod world;
 pub mod writing;
 

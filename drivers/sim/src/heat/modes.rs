@@ -7,14 +7,11 @@
 //!
 //! The series repeats at twice its length: the length must be beyond the reach of the heat.
 
-use std::sync::LazyLock;
-
 use rayon::prelude::*;
 
 use super::sweep::Factor;
 use super::{Body, Deposit, Resolution, Section, Source, solid::plane_factors};
-
-static ARCH: LazyLock<pulp::Arch> = LazyLock::new(pulp::Arch::new);
+use crate::vectors::ARCH;
 
 /// Amplitude, over that of the mean, below which a mode is given up.
 const FAINT: f64 = 1e-5;

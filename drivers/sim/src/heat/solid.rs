@@ -7,13 +7,10 @@
 //! one-dimensional steps as in the r-z solver would have to be shorter than that. Two half steps
 //! against a whole one (Richardson) remove the first order.
 
-use std::sync::LazyLock;
-
 use super::source::mean_density;
 use super::sweep::{Factor, LANES, factor, lines, strided};
 use super::{Resolution, Section, Source, mesh::graded};
-
-static ARCH: LazyLock<pulp::Arch> = LazyLock::new(pulp::Arch::new);
+use crate::vectors::ARCH;
 
 /// Temperature rise in space: a [`Section`], the same all along the track.
 #[derive(Debug, Clone)]
@@ -336,6 +333,9 @@ impl pulp::WithSimd for Explicit<'_> {
     fn with_simd<S: pulp::Simd>(self, _: S) {
         let Self { from, to, n, columns, stencil, along } = self;
         let lines = stencil.len();
+        // Side by side, so that a vector of each is one load.
+        let (before, after): (Vec<f64>, Vec<f64>) = along.iter().copied().unzip();
+        let (before, after) = (&before[..n], &after[..n]);
         for (c, (out, &[l, r, u, d, a])) in to.chunks_exact_mut(n).zip(stencil).enumerate() {
             let line = |exists: bool, c: usize| if exists { &from[c * n..][..n] } else { &from[..n] };
             let j = c % columns;
@@ -344,14 +344,16 @@ impl pulp::WithSimd for Explicit<'_> {
             let (up, down) = (line(c >= columns, c.wrapping_sub(columns)), line(c + columns < lines, c + columns));
             let here = line(true, c);
             let rest = 1.0 - (l + r + u + d);
-            for k in 0..n {
-                out[k] = rest * here[k] + (l * left[k] + r * right[k]) + (u * up[k] + d * down[k]);
+            let plane = |k: usize| rest * here[k] + (l * left[k] + r * right[k]) + (u * up[k] + d * down[k]);
+            // Beyond both ends nothing is coupled.
+            out[0] = plane(0) + if n > 1 { a * after[0] * (here[1] - here[0]) } else { 0.0 };
+            for (k, out) in out.iter_mut().enumerate().take(n - 1).skip(1) {
+                let sum = plane(k) + a * before[k] * (here[k - 1] - here[k]);
+                *out = sum + a * after[k] * (here[k + 1] - here[k]);
             }
-            for k in 1..n {
-                out[k] += a * along[k].0 * (here[k - 1] - here[k]);
-            }
-            for k in 0..n - 1 {
-                out[k] += a * along[k].1 * (here[k + 1] - here[k]);
+            if n > 1 {
+                let k = n - 1;
+                out[k] = plane(k) + a * before[k] * (here[k - 1] - here[k]);
             }
         }
     }

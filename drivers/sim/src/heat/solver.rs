@@ -5,7 +5,9 @@
 //! remove the first order of both the time and the splitting error, and keep what matters here:
 //! no oscillation at a metal film 12 nm thick, and exact conservation of energy.
 
+use super::sweep::{Factor, LANES, factor, lines, strided};
 use super::{Body, mesh::Mesh};
+use crate::vectors::ARCH;
 
 /// Temperature rise on a mesh, and the factored operators that advance it.
 #[derive(Debug, Clone)]
@@ -28,10 +30,10 @@ pub struct Solver {
 #[derive(Debug, Clone)]
 pub struct Factors {
     dt: f64,
-    /// Per layer and column: sub-diagonal, reciprocal pivot, upper factor.
-    radial: Vec<Vec<[f64; 3]>>,
-    /// Per row: sub-diagonal, reciprocal pivot, upper factor.
-    axial: Vec<[f64; 3]>,
+    /// Per layer and column.
+    radial: Vec<Vec<Factor>>,
+    /// Per row.
+    axial: Vec<Factor>,
 }
 
 impl Factors {
@@ -40,18 +42,6 @@ impl Factors {
     pub const fn dt(&self) -> f64 {
         self.dt
     }
-}
-
-/// Factors a tridiagonal matrix with diagonal `1 + lo + up`, off-diagonals `-lo` and `-up`.
-fn factor(couplings: impl Iterator<Item = (f64, f64)>) -> Vec<[f64; 3]> {
-    let mut out: Vec<[f64; 3]> = Vec::new();
-    let mut upper = 0.0;
-    for (lo, up) in couplings {
-        let pivot = 1.0 / (1.0 + lo + up - lo * upper);
-        upper = up * pivot;
-        out.push([lo, pivot, upper]);
-    }
-    out
 }
 
 impl Solver {
@@ -128,13 +118,14 @@ impl Solver {
         let radial = self
             .diffusivity
             .iter()
-            .map(|a| factor(self.radial.iter().map(|(lo, up)| (a * dt * lo, a * dt * up))))
+            .map(|a| factor(self.radial.iter().map(|(lo, up)| (a * dt * lo, a * dt * up))).collect())
             .collect();
         let rows = self.mesh.rows();
         let axial = factor((0..rows).map(|i| {
             let c = dt / self.capacity[i];
             (if i == 0 { 0.0 } else { c * self.across[i - 1] }, if i + 1 == rows { 0.0 } else { c * self.across[i] })
-        }));
+        }))
+        .collect();
         Factors { dt, radial, axial }
     }
 
@@ -159,82 +150,30 @@ impl Solver {
     }
 }
 
-/// One locally one-dimensional step in place.
+/// One locally one-dimensional step in place, on the widest vectors of the processor. The order of
+/// the operations is the same on all.
 fn euler(field: &mut [f64], n: usize, layer: &[usize], f: &Factors) {
-    // r: four rows side by side, because one recurrence alone waits for its own result.
-    let mut rows = field.chunks_exact_mut(4 * n);
-    let mut i = 0;
-    for block in rows.by_ref() {
-        radial4(block, n, core::array::from_fn(|l| &f.radial[layer[i + l]][..n]));
-        i += 4;
-    }
-    for row in rows.into_remainder().chunks_exact_mut(n) {
-        radial1(row, &f.radial[layer[i]]);
-        i += 1;
-    }
-    // z: whole rows at a time.
-    for i in 0..layer.len() {
-        let [lo, pivot, _] = f.axial[i];
-        let (above, here) = field.split_at_mut(i * n);
-        let here = &mut here[..n];
-        if i == 0 {
-            for t in here {
-                *t *= pivot;
-            }
-        } else {
-            for (t, a) in here.iter_mut().zip(&above[(i - 1) * n..]) {
-                *t = (*t + lo * a) * pivot;
-            }
-        }
-    }
-    for i in (0..layer.len().saturating_sub(1)).rev() {
-        let upper = f.axial[i][2];
-        let (here, below) = field.split_at_mut((i + 1) * n);
-        for (t, b) in here[i * n..].iter_mut().zip(&below[..n]) {
-            *t += upper * b;
-        }
-    }
+    ARCH.dispatch(Euler { field, n, layer, f });
 }
 
-fn radial1(row: &mut [f64], f: &[[f64; 3]]) {
-    let mut prev = 0.0;
-    for (t, [lo, pivot, _]) in row.iter_mut().zip(f) {
-        prev = (*t + lo * prev) * pivot;
-        *t = prev;
-    }
-    let mut next = 0.0;
-    for (t, [_, _, upper]) in row.iter_mut().zip(f).rev() {
-        next = *t + upper * next;
-        *t = next;
-    }
+struct Euler<'a> {
+    field: &'a mut [f64],
+    n: usize,
+    layer: &'a [usize],
+    f: &'a Factors,
 }
 
-fn radial4(block: &mut [f64], n: usize, f: [&[[f64; 3]]; 4]) {
-    let (a, rest) = block.split_at_mut(n);
-    let (b, rest) = rest.split_at_mut(n);
-    let (c, d) = rest.split_at_mut(n);
-    let d = &mut d[..n];
-    let [fa, fb, fc, fd] = f;
-    let mut p = [0.0; 4];
-    for j in 0..n {
-        p[0] = (a[j] + fa[j][0] * p[0]) * fa[j][1];
-        p[1] = (b[j] + fb[j][0] * p[1]) * fb[j][1];
-        p[2] = (c[j] + fc[j][0] * p[2]) * fc[j][1];
-        p[3] = (d[j] + fd[j][0] * p[3]) * fd[j][1];
-        a[j] = p[0];
-        b[j] = p[1];
-        c[j] = p[2];
-        d[j] = p[3];
-    }
-    let mut q = [0.0; 4];
-    for j in (0..n).rev() {
-        q[0] = a[j] + fa[j][2] * q[0];
-        q[1] = b[j] + fb[j][2] * q[1];
-        q[2] = c[j] + fc[j][2] * q[2];
-        q[3] = d[j] + fd[j][2] * q[3];
-        a[j] = q[0];
-        b[j] = q[1];
-        c[j] = q[2];
-        d[j] = q[3];
+impl pulp::WithSimd for Euler<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: pulp::Simd>(self, _: S) {
+        let Self { field, n, layer, f } = self;
+        let (mut strips, mut turned) = (Vec::new(), Vec::new());
+        for (block, layers) in field.chunks_mut(LANES * n).zip(layer.chunks(LANES)) {
+            let of = core::array::from_fn(|l| &f.radial[layers[l.min(layers.len() - 1)]][..]);
+            lines(block, n, of, &mut turned);
+        }
+        strided(field, (0, n, n), &f.axial, 1, &mut strips);
     }
 }

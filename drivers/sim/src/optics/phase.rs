@@ -1,7 +1,7 @@
 //! `exp(i d)` of a few complex phases at once, without branches, so that the compiler can use
 //! vector registers. Library `sin`, `cos` and `exp` calls would take most of a film evaluation.
 
-/// How many phases are worked on together.
+/// How many phases of one stack are worked on together.
 pub(super) const LANES: usize = 4;
 
 /// Adding and subtracting this rounds to the nearest integer and leaves it in the low bits.
@@ -70,10 +70,10 @@ fn eleven(x: f64, c: &[f64; 11]) -> f64 {
 /// `exp(i (re + i im))` for each lane: (real parts, imaginary parts).
 ///
 /// Good to 1e-15 for |re| < 1e4 and |im| < 700.
-#[inline]
-pub(super) fn cis(re: &[f64; LANES], im: &[f64; LANES]) -> ([f64; LANES], [f64; LANES]) {
-    let (mut out_re, mut out_im) = ([0.0; LANES], [0.0; LANES]);
-    for l in 0..LANES {
+#[inline(always)]
+pub(super) fn cis<const N: usize>(re: &[f64; N], im: &[f64; N]) -> ([f64; N], [f64; N]) {
+    let (mut out_re, mut out_im) = ([0.0; N], [0.0; N]);
+    for l in 0..N {
         let x = re[l];
         let qm = x * core::f64::consts::FRAC_2_PI + ROUND;
         let q = qm - ROUND;

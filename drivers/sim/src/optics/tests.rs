@@ -137,6 +137,23 @@ fn fast_path_agrees_with_the_general_one() {
 }
 
 #[test]
+fn many_sets_of_thicknesses_are_those_one_by_one() {
+    let mut rng = Rng(4711);
+    for sets in [1, 7, 8, 29] {
+        let mut stack = random_stack(&mut rng, sets % 2 == 1);
+        let films = stack.films().len();
+        let thicknesses: Vec<f64> = (0..sets * films).map(|_| 150.0 * NM * rng.next()).collect();
+        let mut out = vec![stack.normal(650.0 * NM); sets];
+        stack.normal_each(650.0 * NM, &thicknesses, &mut out);
+        for (own, got) in thicknesses.chunks(films).zip(&out) {
+            own.iter().enumerate().for_each(|(at, d)| stack.set_thickness(at, *d));
+            assert_eq!(*got, stack.normal(650.0 * NM), "{own:?}");
+        }
+    }
+    Stack::new(1.0, vec![], c64(1.5, 0.0)).unwrap().normal_each(650.0 * NM, &[], &mut []);
+}
+
+#[test]
 fn brewster_angle() {
     let s = Stack::new(1.0, vec![], c64(1.5, 0.0)).unwrap();
     let a = s.at_angle(650.0 * NM, 1.5f64.atan(), Polarisation::P);

@@ -9,8 +9,8 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use disc_hal::hal::{
-    Acquisition, ChannelKind, ChannelSpec, Chunk, DetectorSpec, Error, ErrorKind, Few, Hertz, Part, Result, Source,
-    Trigger,
+    Acquisition, ChannelKind, ChannelSpec, Channels, Chunk, DetectorSpec, Error, ErrorKind, Few, Hertz, Part, Result,
+    Source, Trigger,
 };
 use rayon::prelude::*;
 
@@ -20,6 +20,7 @@ use crate::APERTURE;
 use crate::disc::{CELLS, LayerState};
 use crate::noise::{Noise, Purpose, Stream};
 use crate::readout::{EdgeTable, REACH};
+use crate::vectors::ARCH;
 
 /// Counts of a mirror of reflectance 1 at 1 mW.
 pub(crate) const REFERENCE: u32 = 100_000;
@@ -66,6 +67,9 @@ pub(crate) fn detector_spec() -> DetectorSpec {
     ];
     DetectorSpec { channels: Few::from_slice(&channels).unwrap_or_default(), buffer: 1 << 26 }
 }
+
+/// Where [`Capture::passing`] begins, in channel bits.
+pub(crate) const PASSING_FROM: f64 = 1000.3;
 
 /// Where the spot was during one step.
 #[derive(Debug, Clone, Copy)]
@@ -241,8 +245,31 @@ impl World {
 }
 
 impl Capture {
+    /// What a spot has noted that followed its track at 1x for some steps, from channel bit
+    /// [`PASSING_FROM`] on: no world is needed to make samples of it.
+    pub(crate) fn passing(channels: Channels, steps: u64, table: Arc<EdgeTable>) -> Self {
+        let way = 26_156_250.0 * STEP_PS as f64 * 1e-12;
+        let note = |step: u64| Note {
+            step,
+            layer: Some(0),
+            bits: PASSING_FROM + way * step as f64,
+            way,
+            light: 0.7,
+            own: 0.17,
+            stray: 0.03,
+            sharp: 0.99,
+            focus_error: 0.01,
+            push_pull: -0.02,
+            wobble: Some(Swing { per_bit: 0.03, amplitude: 0.09, off: -0.1, push_pull: 0.2 }),
+        };
+        let rate = Hertz((table.rate * 26_156_250.0) as u32);
+        let plan = Acquisition { channels, rate, length: u64::MAX, trigger: Trigger::Now };
+        let notes = (0..steps).map(note).collect();
+        Self { plan, number: 1, started: Some(0), notes, delivered: 0, table: Some(table) }
+    }
+
     /// Makes the samples from number `first` on.
-    fn render(&mut self, first: u64, out: &mut [i16], layers: &[LayerState], noise: Noise) {
+    pub(crate) fn render(&mut self, first: u64, out: &mut [i16], layers: &[LayerState], noise: Noise) {
         let Some(started) = self.started.filter(|_| !out.is_empty()) else { return };
         let channels = self.plan.channels.count() as usize;
         let interval_ps = self.interval() * 1e12;
@@ -270,7 +297,7 @@ impl Capture {
             at = upto.min(end);
         }
         let this = &*self;
-        let arch = pulp::Arch::new();
+        let arch = *ARCH;
         let tools = || (Renderer::new(this, layers, noise, per_step), Vec::new());
         let work = |(renderer, whole): &mut (Renderer<'_>, Vec<i16>), piece: Piece<'_>| {
             let Piece { note, from: at, upto, skip, out } = piece;
@@ -462,78 +489,5 @@ fn converted(counts: f32) -> i16 {
 }
 
 #[cfg(test)]
-mod tests {
-    use disc_hal::hal::Channels;
-
-    use super::*;
-    use crate::disc::{Chunk, Mark};
-
-    const SAMPLES: usize = 20_000;
-
-    /// A spot that has followed a track with marks on it for 40 steps.
-    fn capture(channels: Channels) -> Capture {
-        let note = |step: u64| Note {
-            step,
-            layer: Some(0),
-            bits: 1000.3 + 130.8 * step as f64,
-            way: 130.8,
-            light: 0.7,
-            own: 0.17,
-            stray: 0.03,
-            sharp: 0.99,
-            focus_error: 0.01,
-            push_pull: -0.02,
-            wobble: Some(Swing { per_bit: 0.03, amplitude: 0.09, off: -0.1, push_pull: 0.2 }),
-        };
-        let rate = Hertz(104_625_000);
-        let plan = Acquisition { channels, rate, length: 1 << 20, trigger: Trigger::Now };
-        let table = Some(Arc::new(EdgeTable::new(4.0, 146.7e-9, 2.0 * APERTURE / 650e-9)));
-        Capture { plan, number: 1, started: Some(0), notes: (0..40).map(note).collect(), delivered: 0, table }
-    }
-
-    fn layer() -> LayerState {
-        let mark = |i: u32| Mark { start: i * 2437, length: 768 + (i * 211 % 1500) as u16, depth: 140 };
-        let mut layer = LayerState::default();
-        layer.add(Chunk { start: 256 * 1100, length: 2437 * 400, marks: (0..400).map(mark).collect() });
-        layer
-    }
-
-    #[test]
-    fn samples_are_the_same_whatever_the_reads_and_the_vectors() {
-        let (layers, noise) = ([layer()], Noise::new(5));
-        for channels in [Channels::one(0), Channels::one(0) | Channels::one(2)] {
-            let width = channels.count() as usize;
-            let mut whole = vec![0; SAMPLES * width];
-            capture(channels).render(0, &mut whole, &layers, noise);
-            let mut pieces = capture(channels);
-            let mut found = Vec::new();
-            for length in [1, 700, 64, 5000, 522, 523, 13_190] {
-                let mut part = vec![0; length * width];
-                pieces.render((found.len() / width) as u64, &mut part, &layers, noise);
-                found.extend(part);
-            }
-            assert!(found == whole, "in pieces");
-            // Compiled for the oldest processor.
-            let capture = capture(channels);
-            let per_step = 523.125;
-            let mut renderer = Renderer::new(&capture, &layers, noise, per_step);
-            let mut at = 0;
-            for note in &capture.notes {
-                let start = note.step as f64 * per_step;
-                let upto = ((start + per_step).ceil() as usize).min(SAMPLES);
-                let mut part = vec![0; (upto - at) * width];
-                renderer.step(note, at as u64, at as f64 - start, &mut part);
-                assert!(part == whole[at * width..upto * width], "step {}", note.step);
-                at = upto;
-            }
-        }
-    }
-
-    #[test]
-    fn the_converter_rounds_and_saturates() {
-        for (counts, sample) in [(0.4, 0), (-0.6, -1), (1234.49, 1234), (-9999.7, -10_000)] {
-            assert_eq!(converted(counts), sample);
-        }
-        assert_eq!((converted(1e9), converted(-1e9)), (i16::MAX, i16::MIN));
-    }
-}
+#[path = "acquisition_tests.rs"]
+mod tests;

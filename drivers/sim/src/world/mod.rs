@@ -31,19 +31,19 @@ use crate::model::{Model, ModelError, Writer};
 use crate::noise::{Noise, Purpose, Stream};
 use crate::readout::EdgeTable;
 use crate::rig::Fired;
-use acquisition::Capture;
 use condition::{Local, Terrain};
 use focus::Focus;
 use geometry::{Spiral, TrackPoint};
 use lasers::Lasers;
 use radial::Radial;
-use servo::{Runout, STEP};
+use servo::STEP;
 
-pub(crate) use acquisition::detector_spec;
+pub(crate) use acquisition::{Capture, PASSING_FROM, detector_spec};
 pub use crossing::{CrossingError, GrooveDisplacement, TrackCrossing, groove_displacement};
 pub use deviations::Deviations;
 pub(crate) use focus::focus_spec;
 pub(crate) use radial::tracking_spec;
+pub(crate) use servo::{Actuator, HALF_SWING, Loop, Runout, light, s_curve};
 
 /// Lens position at which the first layer is in focus, in metres.
 const FIRST_LAYER: f64 = 120e-6;
