@@ -102,7 +102,7 @@ fn parse(name: String, text: &str) -> Result<Bench, String> {
 /// The table, and whether all is well.
 fn compare(benches: &[Bench]) -> (String, bool) {
     let checks: BTreeSet<&String> = benches.iter().flat_map(|bench| bench.verdicts.keys()).collect();
-    let width = checks.iter().map(|check| check.len()).max().unwrap_or(0);
+    let width = checks.iter().map(|check| check.len()).chain([5]).max().unwrap_or(5);
     let mut text = format!("{:width$}", "check");
     // Writing to a String doesn't fail, here and below.
     for bench in benches {

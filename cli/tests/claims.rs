@@ -61,7 +61,7 @@ fn wrong_names_are_refused() {
 #[test]
 fn a_comparison_reports_light_heat_and_recordings() {
     let dir = folder();
-    let args = ["compare", "matched-low-k", "dual-layer", "--blocks", "1", "--report", "compare.html"];
+    let args = ["compare", "matched-stripe", "thin-reflector", "--blocks", "1", "--report", "compare.html"];
     let table = said(dir.path(), &args);
     let row = |name: &str| -> Vec<f64> {
         let line = table.lines().find(|l| l.starts_with(name)).unwrap_or_else(|| panic!("{name}: {table}"));
@@ -71,9 +71,9 @@ fn a_comparison_reports_light_heat_and_recordings() {
     let difference = row("jitter of L1 less L0, points (layer 0's on both)");
     assert!(difference[0] + 1.0 < difference[1], "{table}");
     let page = std::fs::read_to_string(dir.path().join("compare.html")).unwrap();
-    for words in ["matched-low-k against dual-layer", "<svg", "not met", "layer 0&#39;s on both"] {
+    for words in ["matched-stripe against thin-reflector", "<svg", "not met", "layer 0&#39;s on both"] {
         assert!(page.contains(words), "{words}");
     }
-    let same = said(dir.path(), &["compare", "matched-low-k", "dual-layer", "--blocks", "1"]);
+    let same = said(dir.path(), &["compare", "matched-stripe", "thin-reflector", "--blocks", "1"]);
     assert_eq!(same, table, "the same seed, other figures");
 }

@@ -131,11 +131,11 @@ fn a_layer_that_cannot_be_recorded_is_no_success() {
 fn calibrated_powers_are_compared_by_what_the_dyes_absorb() {
     let dir = folder();
     let d = dir.path();
-    let out = run(d, &words("compare matched-low-k dual-layer --blocks 1 --optimise --json"));
+    let out = run(d, &words("compare matched-stripe thin-reflector --blocks 1 --optimise --json"));
     assert_eq!(out.status.code(), Some(0), "{}", String::from_utf8_lossy(&out.stderr));
     let columns: serde_json::Value = serde_json::from_slice(&out.stdout).unwrap();
     let mut ratios = Vec::new();
-    for (column, name) in columns.as_array().unwrap().iter().zip(["matched-low-k", "dual-layer"]) {
+    for (column, name) in columns.as_array().unwrap().iter().zip(["matched-stripe", "thin-reflector"]) {
         let optics: serde_json::Value =
             serde_json::from_slice(&run(d, &["optics", "--medium", name, "--json"]).stdout).unwrap();
         let point = &optics["points"][0];

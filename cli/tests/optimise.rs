@@ -13,9 +13,10 @@ fn bad_options_are_refused_before_anything_is_written() {
     fs::write(d.join("file"), text(2000)).unwrap();
     fs::write(d.join("typo.toml"), "peak = \"13 mW\"\nbais = \"1 mW\"\n").unwrap();
     let medium = String::from_utf8(run(d, &["media", "dual-layer"]).stdout).unwrap();
-    let targets = |line: &&str| line.starts_with("gamma") || line.starts_with("kappa");
-    let without: Vec<&str> = medium.lines().filter(|line| !targets(line)).collect();
-    fs::write(d.join("mine.toml"), without.join("\n")).unwrap();
+    // Without the tables of the targets.
+    let targets = |table: &&str| table.starts_with("layer.write.gamma]") || table.starts_with("layer.write.kappa]");
+    let without: Vec<&str> = medium.split("\n[").filter(|table| !targets(table)).collect();
+    fs::write(d.join("mine.toml"), without.join("\n[")).unwrap();
     fails(d, &["optimise"], 2, &["--layer"]);
     fails(d, &["optimise", "--layer", "2"], 6, &["no layer 2"]);
     fails(d, &["optimise", "--layer", "0", "--from", "typo.toml"], 6, &["typo.toml is no strategy file", "bais"]);
@@ -42,7 +43,7 @@ fn a_strategy_is_optimised_and_recorded_with_on_the_same_disc() {
     fs::write(d.join("file"), text(2000)).unwrap();
     // A start with the ends of 3T marks a fifth of T off.
     let medium = String::from_utf8(run(d, &["media", "dual-layer"]).stdout).unwrap();
-    let layer = medium.split("[layer.write.strategy]").nth(1).unwrap().split("[[layer]]").next().unwrap();
+    let layer = medium.split("[layer.write.strategy]").nth(1).unwrap().split("\n[").next().unwrap();
     let mut strategy: toml::Table = toml::from_str(layer).unwrap();
     let trail = strategy["trail"].as_array_mut().unwrap();
     trail[0] = toml::Value::Array(vec![toml::Value::Integer(-45); 3]);

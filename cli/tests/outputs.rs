@@ -13,7 +13,7 @@ fn no_command_writes_over_what_it_reads() {
     fs::write(d.join("file"), text(2000)).unwrap();
     fs::write(d.join("medium.toml"), run(d, &["media", "dual-layer"]).stdout).unwrap();
     let medium = fs::read_to_string(d.join("medium.toml")).unwrap();
-    let strategy = medium.split("[layer.write.strategy]").nth(1).unwrap().split("[[layer]]").next().unwrap();
+    let strategy = medium.split("[layer.write.strategy]").nth(1).unwrap().split("\n[").next().unwrap();
     fs::write(d.join("start.toml"), strategy).unwrap();
     let spot = "[[defect]]\nkind = \"black-spot\"\non = \"surface\"\nradius = \"40 mm\"\nangle = \"0 deg\"\nsize = \"200 um\"\n";
     fs::write(d.join("spots.toml"), spot).unwrap();

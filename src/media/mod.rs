@@ -435,7 +435,7 @@ mod tests {
         let text = PRESETS[0].1;
         let own = r#"wobble = { period = "186 T", amplitude = "10 nm" }"#;
         for (other, words) in [
-            (r#"wobble = { period = 186, amplitude = "10 nm" }"#, "string"),
+            (r#"wobble = { period = 186, amplitude = "10 nm" }"#, "write a number and a unit"),
             (r#"wobble = { period = "186 nm", amplitude = "10 nm" }"#, "\"186 T\""),
             (r#"wobble = { period = "186 T", amplitude = "10 T" }"#, "length"),
             (r#"wobble = { period = "186 T" }"#, "amplitude"),

@@ -36,12 +36,12 @@ use crate::table::render;
 Examples:
   disc-hal compare matched-low-k dual-layer
   disc-hal compare matched.toml unmatched.toml --report compare.html
-  disc-hal compare matched-low-k dual-layer --optimise
+  disc-hal compare --optimise matched-stripe thin-reflector
   disc-hal compare dual-layer mine.toml --no-recording
   disc-hal compare matched-low-k dual-layer --json > compare.json
 
-The exit code is 4 if a layer of a medium could not be recorded; jitter beyond a limit is
-no failure here.")]
+The exit code is 4 if a layer of a medium could not be recorded with its own strategy. Jitter beyond
+a limit is no failure here, and neither is a strategy of the other layer that can't be calibrated.")]
 pub(crate) struct CompareArgs {
     /// Presets or medium files.
     #[arg(required = true, num_args = 2..=8, value_name = "NAME|FILE")]
@@ -160,7 +160,7 @@ pub(super) fn run(args: &CompareArgs, voice: Voice) -> Result<Code, Failure> {
     if let Some(file) = report {
         file.write(report::compare(&columns, args.seed)?.as_bytes())?;
     }
-    match errors(&columns).as_slice() {
+    match gaps(&columns).as_slice() {
         [] => Ok(Code::Pass),
         errors => {
             let what = format!("not everything could be recorded, so the comparison has gaps: {}", errors.join("; "));
@@ -309,9 +309,19 @@ pub(crate) fn rows(columns: &[Column]) -> Vec<Vec<String>> {
 
 /// What went wrong while recording, in sentences.
 pub(crate) fn errors(columns: &[Column]) -> Vec<String> {
+    failures(columns, |_| true)
+}
+
+/// What of it leaves a gap. A strategy of another layer that can't be calibrated is a finding: it doesn't
+/// serve this one.
+fn gaps(columns: &[Column]) -> Vec<String> {
+    failures(columns, |strategies| strategies == OWN)
+}
+
+fn failures(columns: &[Column], wanted: impl Fn(&str) -> bool) -> Vec<String> {
     let mut found = Vec::new();
     for column in columns {
-        for (i, trial) in column.recordings.iter().enumerate() {
+        for (i, trial) in column.recordings.iter().enumerate().filter(|(_, t)| wanted(t.strategies)) {
             // The first layer's result is the same in all of them.
             for layer in trial.layers.iter().skip(usize::from(i > 0)) {
                 if let Some(error) = &layer.error {

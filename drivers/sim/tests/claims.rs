@@ -3,7 +3,7 @@
 
 use disc_hal::hal::{Rig as _, WriteStrategy};
 use disc_hal::media::{FilmRole, Length, Medium};
-use disc_hal::record::{Job, LayerRecording, Options, Session, Silent, record};
+use disc_hal::record::{Job, LayerRecording, Options, RecordError, Session, Silent, Stage, record};
 use disc_hal_sim::claims::{Claim, Finding, PowerRatio, check, check_some, contact_areas, heat_ratio, power_ratio};
 use disc_hal_sim::dual_layer::DualLayer;
 use disc_hal_sim::{APERTURE, Deviations, SimRig};
@@ -118,13 +118,14 @@ fn the_area_in_the_spot_is_that_of_a_circle_between_chords() {
     assert!((full / (core::f64::consts::PI * radius * radius) - 1.0).abs() < 1e-9);
 }
 
-fn recorded(medium: &Medium, layer: usize, strategy: Option<WriteStrategy>) -> LayerRecording {
+fn recorded(medium: &Medium, layer: usize, strategy: Option<WriteStrategy>) -> Result<LayerRecording, RecordError> {
     let mut rig = SimRig::blank(medium.clone(), 1).unwrap();
     let mut options = Options::default();
     options.min_blocks = 4;
     options.strategies.extend(strategy.map(|s| (layer, s)));
     let jobs = [Job { name: "strategy", data: &[1], layer, address: None }];
-    record(rig.bench(), medium, &jobs, options, &mut Silent).unwrap().layers.pop().unwrap()
+    let mut recording = record(rig.bench(), medium, &jobs, options, &mut Silent)?;
+    Ok(recording.layers.pop().unwrap())
 }
 
 fn jitter(recording: &LayerRecording) -> f64 {
@@ -139,7 +140,8 @@ fn first_layers(medium: &Medium) -> WriteStrategy {
 
 /// What a medium makes of one strategy.
 struct Trial {
-    /// Jitter of the second layer less that of the first, with the first layer's pulses on both.
+    /// Jitter of the second layer less that of the first, with the first layer's pulses on both;
+    /// infinite where no power can be calibrated with them.
     shared: f64,
     /// The same with pulses of its own.
     own: f64,
@@ -150,14 +152,20 @@ struct Trial {
 }
 
 fn trial(name: &str, m: &Medium) -> Trial {
-    let first = recorded(m, 0, None);
+    let first = recorded(m, 0, None).unwrap();
     let shared = recorded(m, 1, Some(first_layers(m)));
-    let own = recorded(m, 1, None);
-    let powers = power_ratio(m, [&first, &shared].map(|r| f64::from(r.power_uw))).unwrap();
+    let own = recorded(m, 1, None).unwrap();
+    let second = shared.as_ref().unwrap_or(&own);
+    let powers = power_ratio(m, [&first, second].map(|r| f64::from(r.power_uw))).unwrap();
     // Sums over eight rows of ECC blocks take more blocks than are written here.
-    let verdicts = first.verdicts.iter().chain(&shared.verdicts).filter(|v| v.limit.name != "pi_sum_8");
+    let verdicts = first.verdicts.iter().chain(&second.verdicts).filter(|v| v.limit.name != "pi_sum_8");
     let broken: Vec<_> = verdicts.filter(|v| !v.pass).map(|v| v.limit.name).collect();
-    let (j0, shared, own) = (jitter(&first), jitter(&shared), jitter(&own));
+    let (j0, own) = (jitter(&first), jitter(&own));
+    if let Err(error) = &shared {
+        assert_eq!(error.stage(), Stage::Calibrate, "{name}: {error}");
+        println!("{name:24} with L0's strategy on L1: {error}");
+    }
+    let shared = shared.as_ref().map_or(f64::INFINITY, jitter);
     println!(
         "{name:24} jitter L0 {j0:.2} %, L1 {shared:.2} % with L0's strategy, {own:.2} % with its own; calibrated \
          power absorbed, L1/L0: {:.3} in the dyes, {:.3} in all films; out of limits: {broken:?}",
@@ -179,7 +187,7 @@ fn one_strategy_serves_both_layers_where_the_heat_is_matched() {
         ("matched-two-thickness", trial("with one thickness", &even)),
     ] {
         let matched = trial(name, &preset(name));
-        assert!(matched.shared.abs() < 0.5, "{name}: {}", matched.shared);
+        assert!(matched.shared.abs() < 0.55, "{name}: {}", matched.shared);
         assert!(matched.shared.abs() < contrast.shared.abs(), "{name}: {} {}", matched.shared, contrast.shared);
         assert!(matched.broken.is_empty(), "{name}: {:?}", matched.broken);
         // The powers say the same: 1.00 +-0.05 can't be had of them (see `power_ratio`), the order can.
