@@ -188,7 +188,7 @@ impl Chip {
     fn transfer(&mut self, data: &[u8]) -> Option<()> {
         let (header, rest) = data.split_first_chunk::<12>()?;
         let [id, tag, inverse, 0, a, b, c, d, attributes, ..] = *header else { return None };
-        if tag == 0 || tag != !inverse || data.len() % 4 != 0 {
+        if tag == 0 || tag != !inverse || !data.len().is_multiple_of(4) {
             return None;
         }
         let size = u32::from_le_bytes([a, b, c, d]) as usize;
