@@ -3,8 +3,8 @@
 use super::context::{Context, fail, skip};
 use super::{Verdict, context::ensure, context::mean};
 use crate::hal::{
-    Address, ChannelKind, Hertz, Microwatts, Nanojoules, Outcome, ShotClock, ShotId, ShotPlan, TrackingFlags, Trigger,
-    WriteStrategy,
+    Address, ChannelKind, ErrorKind, Hertz, Microwatts, Nanojoules, Outcome, ShotClock, ShotId, ShotPlan,
+    TrackingFlags, Trigger, WriteStrategy,
 };
 
 /// Channel bits of a sector.
@@ -157,7 +157,14 @@ impl Context<'_> {
         let source = self.source;
         let mut fed = 0;
         while fed < runs.len() {
-            let taken = self.bench().lasers.feed(shot, source, &runs[fed..])?;
+            let taken = match self.bench().lasers.feed(shot, source, &runs[fed..]) {
+                Err(error) if error.kind == ErrorKind::WrongState && !self.known_pace().is_instant() => {
+                    // Its buffer ran empty before a host that is late came with more.
+                    self.missed = matches!(self.bench().lasers.outcome(shot), Ok(Outcome::Underrun { .. }));
+                    return Err(error.into());
+                }
+                taken => taken?,
+            };
             ensure(taken <= runs.len() - fed, || format!("of {} runs {taken} were taken", runs.len() - fed))?;
             if taken == 0 {
                 break;

@@ -71,6 +71,10 @@ mod serve {
             args::Clock::Wall => Clock::Wall,
         };
         let now = rig.clock();
+        if clock == Clock::Wall {
+            // Nobody waits for it to compute the heat of a first shot then.
+            rig.prepare();
+        }
         let boot = args.boot.unwrap_or_else(boot);
         let rig = Kept { rig, claim };
         let emulator = Emulator::new(rig, now, boot, clock, Config::default(), move |event| tell(voice, event));

@@ -173,6 +173,12 @@ impl SimRig {
         self
     }
 
+    /// Computes the heat of every layer now, a second or two of work each, which otherwise the first shot on it
+    /// waits for: for benches that have to answer in time while they write.
+    pub fn prepare(&self) {
+        self.world.lock().prepare();
+    }
+
     pub(crate) fn world(&self) -> &Shared {
         &self.world
     }

@@ -207,6 +207,14 @@ impl World {
         })
     }
 
+    /// Computes what the first shot on each layer needs, at the medium's own speed.
+    pub(crate) fn prepare(&mut self) {
+        let velocity = f64::from(self.disc.medium.velocity.0) * 1e-6;
+        for (index, layer) in self.disc.medium.layers.iter().enumerate() {
+            let _kept = self.model.table(index, velocity, &layer.write.strategy);
+        }
+    }
+
     /// Lives through `ps` picoseconds.
     pub(crate) fn advance(&mut self, ps: u64) {
         self.owed += ps;

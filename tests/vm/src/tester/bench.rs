@@ -39,6 +39,8 @@ impl Bench {
     pub(crate) fn start(clock: Clock, seed: u64, hold_ms: u32, line: Option<End>) -> io::Result<Self> {
         let medium = Medium::load("dual-layer").map_err(io::Error::other)?;
         let rig = SimRig::blank(medium, seed).map_err(io::Error::other)?;
+        // By the wall clock nobody waits for it to compute the heat of a first shot.
+        rig.prepare();
         let (now, fired) = (rig.clock(), Box::new(rig.fired()));
         let log = Log::default();
         let told = Arc::clone(&log);

@@ -118,7 +118,6 @@ pub(super) fn imported() {
     for words in ["high speed", "simulated bench (serial SIM-"] {
         assert!(line.contains(words), "no `{words}` in: {line}");
     }
-    disc_hal(&["info", "--bench", "usb:DH-TCP"]).expect(0, &[]);
     // Two machines can't have it.
     let mut second = TcpStream::connect(("127.0.0.1", PORT)).expect("a second connection");
     second.write_all(&request).expect("to ask for it");
