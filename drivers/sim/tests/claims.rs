@@ -187,7 +187,7 @@ fn one_strategy_serves_both_layers_where_the_heat_is_matched() {
         ("matched-two-thickness", trial("with one thickness", &even)),
     ] {
         let matched = trial(name, &preset(name));
-        assert!(matched.shared.abs() < 0.55, "{name}: {}", matched.shared);
+        assert!(matched.shared.abs() < 0.5, "{name}: {}", matched.shared);
         assert!(matched.shared.abs() < contrast.shared.abs(), "{name}: {} {}", matched.shared, contrast.shared);
         assert!(matched.broken.is_empty(), "{name}: {:?}", matched.broken);
         // The powers say the same: 1.00 +-0.05 can't be had of them (see `power_ratio`), the order can.
