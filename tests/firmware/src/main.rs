@@ -84,11 +84,12 @@ struct Scenario {
     limit: u64,
 }
 
-const SCENARIOS: [Scenario; 7] = [
+const SCENARIOS: [Scenario; 8] = [
     Scenario { name: "found", work: command::found, limit: 240 },
     Scenario { name: "starts", work: resets::starts, limit: 300 },
     Scenario { name: "recording", work: recording::round_trip, limit: 900 },
     Scenario { name: "flooded", work: hosts::flooded, limit: 600 },
+    Scenario { name: "overrun", work: resets::overrun, limit: 300 },
     Scenario { name: "killed", work: hosts::killed, limit: 1_200 },
     Scenario { name: "resets", work: resets::at_any_moment, limit: 1_200 },
     Scenario { name: "conformance", work: command::conformance, limit: 1_500 },

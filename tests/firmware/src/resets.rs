@@ -93,6 +93,38 @@ pub(crate) fn starts(setup: &Setup) -> Outcome<()> {
     Ok(())
 }
 
+/// More comes at once than the firmware has room for, while it runs and while it hangs:
+/// afterwards it hears its host as before. A byte that stays in the UART asks for no
+/// attention again, not even after a restart.
+pub(crate) fn overrun(setup: &Setup) -> Outcome<()> {
+    let mut machine = setup.machine(21)?;
+    for hangs in [false, true] {
+        let before = machine.said()?;
+        if hangs {
+            machine.order('h')?;
+        }
+        let mut pipe = SerialPipe::open(&machine.port, 115_200)?;
+        let (noise, mut poured) = ([0x55; 16_384], 0);
+        while poured < noise.len() {
+            // What hangs takes no more at some point.
+            match pipe.write(&noise[poured..], Duration::from_millis(500)) {
+                Ok(0) | Err(_) => break,
+                Ok(count) => poured += count,
+            }
+        }
+        drop(pipe);
+        ensure(poured > 4_096, || format!("the line has taken {poured} bytes only"))?;
+        if hangs {
+            until("the watchdog", || Ok(machine.said()?.boot == before.boot + 1))?;
+        }
+        let mut rig = open(&machine.port, &options())?;
+        rig.bench().lasers.status()?;
+        rig.close()?;
+        println!("{poured} bytes at once{}: it answers", if hangs { " while it hangs" } else { "" });
+    }
+    Ok(())
+}
+
 fn strike(machine: &mut Machine, way: Way) -> Outcome<()> {
     match way {
         Way::Button => press(&mut machine.locked()),

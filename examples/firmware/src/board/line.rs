@@ -26,15 +26,23 @@ fn waiting() -> usize {
 /// is sent again.
 pub(super) fn interrupt(uart: Uart) {
     uart.clear.write(RX);
+    if !drain(uart) {
+        uart.mask.write(0);
+    }
+}
+
+/// Moves what the UART holds into the ring; whether all of it has found room. A UART asks
+/// for attention when a byte comes to those it holds, so that it must be left empty.
+fn drain(uart: Uart) -> bool {
     while uart.flags.read() & RX_EMPTY == 0 {
         if waiting() == ROOM {
-            uart.mask.write(0);
-            return;
+            return false;
         }
         let head = HEAD.load(Ordering::Relaxed);
         RING[head % ROOM].store(uart.data.read() as u8, Ordering::Relaxed);
         HEAD.store(head.wrapping_add(1), Ordering::Release);
     }
+    true
 }
 
 pub struct Line(Uart);
@@ -42,6 +50,14 @@ pub struct Line(Uart);
 impl Line {
     pub(super) fn start(uart: Uart) -> Self {
         uart.control.write(0);
+        // A reset of the processor alone leaves bytes of a past life in the FIFO, and no
+        // interrupt for them.
+        uart.mask.write(0);
+        uart.line.write(0);
+        while uart.flags.read() & RX_EMPTY == 0 {
+            let _past = uart.data.read();
+        }
+        uart.clear.write(RX);
         // 115 200 baud of 12.5 MHz, 8 bits, no parity, with the FIFO.
         uart.divisor.write(6);
         uart.fraction.write(50);
@@ -60,7 +76,8 @@ impl Line {
             *byte = RING[tail.wrapping_add(i) % ROOM].load(Ordering::Relaxed);
         }
         TAIL.store(tail.wrapping_add(count), Ordering::Release);
-        if self.0.mask.read() != RX && waiting() < ROOM / 2 {
+        // Its interrupts are off: nobody else fills the ring now.
+        if self.0.mask.read() != RX && waiting() < ROOM / 2 && drain(self.0) {
             self.0.mask.write(RX);
         }
         count
