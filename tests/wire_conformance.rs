@@ -91,6 +91,7 @@ fn the_suite_finds_the_same_over_a_pseudo_terminal() {
     }
 
     let rig = blank();
+    rig.prepare();
     let now = rig.clock();
     let emulator = Emulator::new(rig, now, 0, Clock::Host, Config::default(), |_| ());
     let (mut pty, port) = Pty::open().unwrap();

@@ -129,6 +129,8 @@ fn run(seed: u64, there: Faults, back: Faults) -> (Result<String, String>, LinkS
     let medium = Medium::load("dual-layer").unwrap();
     let data: Vec<u8> = (0..20_000u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
     let rig = SimRig::blank(medium.clone(), 5).unwrap();
+    // Who waits for the heat of a first shot, on a busy machine, takes the link for lost.
+    rig.prepare();
     let now = rig.clock();
     let emulator = Emulator::new(rig, now, 1, Clock::Host, Config::default(), |_| {});
     let stop = emulator.stopper();

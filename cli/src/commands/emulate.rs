@@ -71,10 +71,8 @@ mod serve {
             args::Clock::Wall => Clock::Wall,
         };
         let now = rig.clock();
-        if clock == Clock::Wall {
-            // Nobody waits for it to compute the heat of a first shot then.
-            rig.prepare();
-        }
+        // A host that waits for the heat of a first shot takes the link for lost.
+        rig.prepare();
         let boot = args.boot.unwrap_or_else(boot);
         let rig = Kept { rig, claim };
         let emulator = Emulator::new(rig, now, boot, clock, Config::default(), move |event| tell(voice, event));

@@ -174,6 +174,7 @@ fn the_laser_goes_dark_when_its_host_is_killed() {
     // A short hold lease, so that the next host gets the bench soon. The write lease is the real one.
     let safety = Config { hold_lease: 400_000, ..Config::default() };
     let rig = SimRig::blank(Medium::load("dual-layer").unwrap(), 3).unwrap();
+    rig.prepare();
     let now = rig.clock();
     let (tell, events) = channel();
     let watcher = move |event| {

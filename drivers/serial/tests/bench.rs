@@ -44,6 +44,7 @@ fn answered(mut device: impl FnMut(&[u8]) -> Vec<u8> + Send + 'static, with: imp
 /// Runs `with` the path of an emulated bench.
 fn emulated(with: impl FnOnce(&Path)) {
     let rig = SimRig::blank(Medium::load("dual-layer").unwrap(), 1).unwrap();
+    rig.prepare();
     let now = rig.clock();
     let emulator = Emulator::new(rig, now, 7, Clock::Host, Config::default(), |_| ());
     let stop = emulator.stopper();
@@ -132,6 +133,7 @@ fn a_bench_of_another_version_is_named() {
     let mut decoder = Box::<Decoder<{ encoded_max(SAMPLES_MAX) }>>::default();
     // The specs are those of ours, in frames of another version.
     let rig = SimRig::blank(Medium::load("dual-layer").unwrap(), 1).unwrap();
+    rig.prepare();
     let now = rig.clock();
     let config = disc_hal::wire::DeviceConfig {
         identity: *rig.identity(),

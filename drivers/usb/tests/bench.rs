@@ -22,6 +22,7 @@ fn medium() -> Medium {
 /// Serves a new simulated bench at `device` until the host has gone, while `with` runs.
 fn serving<T>(device: Device, watcher: impl FnMut(Event) + Send + 'static, with: impl FnOnce() -> T) -> T {
     let rig = SimRig::blank(medium(), 1).unwrap();
+    rig.prepare();
     let now = rig.clock();
     let emulator = Emulator::new(rig, now, BOOT, Clock::Host, Config::default(), watcher);
     let server = thread::spawn(move || {
@@ -86,6 +87,7 @@ fn a_bench_is_found_and_left() {
 #[test]
 fn a_bench_that_is_plugged_in_again_has_a_new_session() {
     let rig = SimRig::blank(medium(), 1).unwrap();
+    rig.prepare();
     let now = rig.clock();
     let emulator = Emulator::new(rig, now, BOOT, Clock::Host, Config::default(), |_| ());
     let (plug_in, plugged) = std::sync::mpsc::channel::<Device>();

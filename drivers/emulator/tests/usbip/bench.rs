@@ -36,6 +36,7 @@ fn open(stream: UnixStream) -> Remote {
 
 /// Runs something on a bench behind USB, and gives the emulator back.
 fn wired<T>(rig: SimRig, speed: Speed, run: impl FnOnce(&mut dyn Rig) -> T) -> (T, Emulator<SimRig>) {
+    rig.prepare();
     let now = rig.clock();
     let emulator = Emulator::new(rig, now, 0, Clock::Host, Config::default(), |_| ());
     let (ours, theirs) = UnixStream::pair().unwrap();
@@ -138,6 +139,7 @@ fn the_laser_goes_dark_when_the_cable_is_pulled() {
     // The longest write lease that there is: this host has to keep it on a machine as slow as may be.
     let safety = Config { write_lease: 1_000_000, hold_lease: 8_000_000, ..Config::default() };
     let rig = SimRig::blank(medium(), 3).unwrap();
+    rig.prepare();
     let now = rig.clock();
     let (tell, events) = channel();
     let emulator = Emulator::new(rig, now, 7, Clock::Wall, safety, move |event| {
