@@ -244,5 +244,5 @@ fn what_cannot_be_computed_says_so() {
     let mut m = preset("dual-layer");
     m.layers.truncate(1);
     let error = check_some(&m, &[Claim::B1]).unwrap_err().to_string();
-    assert!(error.contains("1 layers, not two"), "{error}");
+    assert!(error.contains("a medium of one layer, not two"), "{error}");
 }
