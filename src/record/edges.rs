@@ -15,7 +15,7 @@ use crate::hal::WriteStrategy;
 use crate::signal::ClassShifts;
 
 /// Entries of the table.
-pub(super) const ENTRIES: usize = 18;
+const ENTRIES: usize = 18;
 /// Steps that an edge has to be off before its entry moves: more than the half step of
 /// rounding, so that noise doesn't move what is right.
 const DEAD: f64 = 0.6;
@@ -184,6 +184,12 @@ impl Corrector {
             (table[i] + step.clamp(-MOST, MOST)).round().clamp(self.start[i] - REACH, self.start[i] + REACH)
         });
         (next != *table).then_some(next)
+    }
+
+    /// The table with which all marks end `by` steps later.
+    pub(super) fn later_ends(&self, table: &Entries, by: f64) -> Entries {
+        let moves = self.moves(&[(Some(0.0), 0); ENTRIES], 0.0, by);
+        core::array::from_fn(|i| (table[i] + moves[i]).round())
     }
 
     /// What the entries would have to move by for all shifts to be `start` and `end`.

@@ -100,6 +100,7 @@ mod error;
 mod fit;
 mod focus;
 mod guard;
+mod held;
 mod jobs;
 mod methods;
 mod observer;

@@ -11,12 +11,11 @@
 
 use super::edges::{Corrector, GROUPS, difference, probe, rms_shift_t, shifts, table, with_table};
 use super::error::{RecordError, Stage};
-use super::fit::parabola;
+use super::held::Hold;
 use super::optimised::{Ended, OptimiseOptions, StrategyIteration, StrategyResult};
 use super::pieces::{PARTITION, Partition, Piece, Reading};
-use super::problem::{CalibrationFault, Problem, StrategyFault};
+use super::problem::{Problem, StrategyFault};
 use super::session::Session;
-use super::summary::Calibration;
 use crate::hal::{Microwatts, WriteStrategy};
 use crate::media::Area;
 use crate::signal::SignalQuality;
@@ -37,12 +36,14 @@ const PATIENCE: u32 = 3;
 pub(super) const GAIN: f64 = 0.03;
 /// Asymmetry off its goal from which on the power follows, and from which on the slope is
 /// no longer trusted.
-const BETA_OFF: (f64, f64) = (0.01, 0.15);
+pub(super) const BETA_OFF: (f64, f64) = (0.01, 0.15);
 /// Asymmetry off its goal up to which a strategy can be the best: with another power its
 /// jitter isn't the one that it will have.
-const BETA_NEAR: f64 = 0.04;
-/// Most that the power follows at a time.
-const POWER_STEP: f64 = 0.08;
+const BETA_NEAR: f64 = 0.015;
+/// Jitter by which the result may be worse at its calibrated power than it was before, percent of T,
+/// and iterations that put it right.
+const WORSE: f64 = 0.2;
+const LAST_ITERATIONS: u32 = 3;
 /// Share of the start's jitter below which the sensitivities are probed once more.
 const FAR: f64 = 0.7;
 /// Steps by which a probe moves the entries of a group.
@@ -51,19 +52,12 @@ pub(super) const PROBE: f64 = 3.0;
 pub(super) const GROUP_NAMES: [&str; GROUPS] =
     ["starts of 3T", "starts of 4T", "starts of 5T and longer", "ends of 3T", "ends of 4T", "ends of 5T and longer"];
 
-/// Where the power is held: beta at the calibrated power, and its slope.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Hold {
-    beta: f64,
-    per_uw: f64,
-}
-
 /// An optimisation under way.
 pub(super) struct Run {
-    layer: usize,
-    area: Area,
-    options: OptimiseOptions,
-    partition: Option<Partition>,
+    pub(super) layer: usize,
+    pub(super) area: Area,
+    pub(super) options: OptimiseOptions,
+    pub(super) partition: Option<Partition>,
     pub(super) hold: Option<Hold>,
     pub(super) corrector: Corrector,
     pub(super) result: StrategyResult,
@@ -164,15 +158,7 @@ impl Session<'_> {
             ended = self.align(&mut run, best, most)?;
         }
         if run.hold.is_none() {
-            // What gave no power before may do so now.
-            let mut strategy = run.best().strategy;
-            self.hold_power(&mut run, &mut strategy)?
-                .map_err(|fault| StrategyFault::Hopeless { why: fault.to_string() })?;
-            if self.attempt(&mut run, strategy, "power".into())?.is_ok() {
-                run.best = run.result.iterations.len() - 1;
-                let best = run.best;
-                ended = self.align(&mut run, best, most)?;
-            }
+            ended = self.find_power(&mut run, ended)?;
         }
         if run.options.widths && matches!(ended, Ended::Converged | Ended::NoGain) {
             ended = self.widths(&mut run)?.unwrap_or(ended);
@@ -228,40 +214,6 @@ impl Session<'_> {
             return Ok(());
         };
         Err(StrategyFault::Limits { wrong }.into())
-    }
-
-    /// Calibrates a strategy, gives it its power, and remembers what holds it there.
-    fn hold_power(
-        &mut self,
-        run: &mut Run,
-        strategy: &mut WriteStrategy,
-    ) -> Result<Result<(), CalibrationFault>, Problem> {
-        run.partition = None;
-        let calibration = match self.do_calibrate(run.layer, strategy) {
-            Ok(calibration) => calibration,
-            // What more pieces or a better table can't change.
-            Err(
-                fault @ Problem::Calibration(
-                    CalibrationFault::NoTarget { .. }
-                    | CalibrationFault::NotApplicable { .. }
-                    | CalibrationFault::Power { .. },
-                ),
-            ) => return Err(fault),
-            Err(Problem::Calibration(fault)) => {
-                let after = self.free_block(run.layer, run.area, PARTITION)?;
-                run.result.pieces += 2 * self.options.calibration_steps as u32;
-                run.result.last = run.result.last.max(after.saturating_sub(1));
-                return Ok(Err(fault));
-            }
-            Err(problem) => return Err(problem),
-        };
-        strategy.peak = Microwatts(calibration.optimum_uw);
-        run.hold = hold(&calibration);
-        run.result.pieces += calibration.points.len() as u32;
-        run.result.last = run.result.last.max(calibration.last);
-        run.result.calibrations.push(calibration);
-        self.observer.progress(Stage::Optimise, u64::from(run.result.pieces));
-        Ok(Ok(()))
     }
 
     /// Writes and measures a strategy; `Err` inside where its signal is too bad.
@@ -401,20 +353,6 @@ impl Session<'_> {
         Ok(Ended::NoGain)
     }
 
-    /// The power that brings beta back to where it is held.
-    pub(super) fn followed(&self, hold: Option<Hold>, now: &StrategyIteration) -> Microwatts {
-        let peak = now.strategy.peak;
-        let Some((hold, beta)) = hold.zip(now.beta) else { return peak };
-        let off = beta - hold.beta;
-        if off.abs() < BETA_OFF.0 {
-            return peak;
-        }
-        let most = POWER_STEP * f64::from(peak.0);
-        let change = (-off / hold.per_uw).clamp(-most, most);
-        let followed = Microwatts(self.applicable(f64::from(peak.0) + change));
-        if followed > now.strategy.bias { followed } else { peak }
-    }
-
     /// Why no further piece is to be written.
     pub(super) fn spent(&self, run: &Run) -> Option<Ended> {
         let steps = self.options.calibration_steps as u32;
@@ -435,7 +373,15 @@ impl Session<'_> {
             }
         }
         self.attempt(&mut run, strategy, "result".into())?.map_err(|why| StrategyFault::Hopeless { why })?;
-        let last = run.result.iterations.last().cloned().unwrap_or_else(|| first.clone());
+        let result = run.result.iterations.len() - 1;
+        if run.result.iterations[result].jitter_percent > run.best().jitter_percent + WORSE {
+            // The table was right at another power than this one.
+            run.best = result;
+            self.align(&mut run, result, LAST_ITERATIONS)?;
+        }
+        let after = &run.result.iterations[result..];
+        let last = after.iter().min_by(|a, b| a.jitter_percent.total_cmp(&b.jitter_percent));
+        let last = last.cloned().unwrap_or_else(|| first.clone());
         run.result.jitter_before_percent = first.jitter_percent;
         run.result.before = first.strategy;
         let better = last.jitter_percent <= first.jitter_percent;
@@ -468,17 +414,6 @@ impl Run {
             self.best = last;
         }
     }
-}
-
-/// Where a calibration holds beta.
-fn hold(calibration: &Calibration) -> Option<Hold> {
-    let points: Vec<(f64, f64)> =
-        calibration.points.iter().filter(|p| p.used).filter_map(|p| Some((p.power_uw.into(), p.beta?))).collect();
-    let fit = parabola(&points)?;
-    let power = f64::from(calibration.optimum_uw);
-    let per_uw = (fit.at(power * 1.01) - fit.at(power * 0.99)) / (0.02 * power);
-    // A power that beta hardly follows is held by no beta.
-    (per_uw.abs() * power > 0.05).then(|| Hold { beta: fit.at(power), per_uw })
 }
 
 /// Share of the runs that came back with another length.

@@ -58,18 +58,34 @@ impl Width {
     }
 }
 
+/// Steps between the first pulse of 4T marks and the last one, the mean over their classes; negative
+/// where they overlap.
+fn gap(strategy: &WriteStrategy) -> f64 {
+    let mean = |entries: [i8; 3]| entries.iter().map(|&e| f64::from(e)).sum::<f64>() / 3.0;
+    let last = 4.0 * f64::from(WriteStrategy::STEPS_PER_BIT) + mean(strategy.trail[1]) - f64::from(strategy.last);
+    (last - mean(strategy.lead[1]) - f64::from(strategy.top[1])).round()
+}
+
 impl Session<'_> {
     /// Tries the widths of the pulses, as long as one is better.
     pub(super) fn widths(&mut self, run: &mut Run) -> Result<Option<Ended>, Problem> {
         // A last pulse that joins the first one, or parts from it, makes another kind of mark,
         // which no small step finds.
+        let gap = gap(&run.best().strategy);
+        let mut joined = None;
+        if gap > 0.0 && self.spent(run).is_none() {
+            // The first pulse later, too: half as far, for the end of the mark is what a short last
+            // pulse moves least.
+            let start = (gap / 3.0).round();
+            joined = self.try_place(run, run.best, start - gap, start)?;
+        }
         for by in [-PLACE, PLACE] {
-            let mut from = run.best;
+            let mut from = joined.unwrap_or(run.best);
             for _ in 0..PLACES {
                 if let Some(stop) = self.spent(run) {
                     return Ok(Some(stop));
                 }
-                match self.try_place(run, from, by)? {
+                match self.try_place(run, from, by, 0.0)? {
                     Some(next) => from = next,
                     None => break,
                 }
@@ -99,21 +115,24 @@ impl Session<'_> {
         Ok(Some(Ended::Converged))
     }
 
-    /// Moves the last pulse of 4T marks and puts the table right again. What came of it, if
-    /// it is worth going on from: better, or no worse than by the noise of a piece.
-    fn try_place(&mut self, run: &mut Run, from: usize, by: f64) -> Result<Option<usize>, Problem> {
+    /// Moves the last pulse of 4T marks by `by`, their first one by `start`, and puts the table
+    /// right again. What came of it, if it is worth going on from: better, or no worse than by the
+    /// noise of a piece.
+    fn try_place(&mut self, run: &mut Run, from: usize, by: f64, start: f64) -> Result<Option<usize>, Problem> {
         const GROUP: usize = 4;
+        const START: usize = 1;
         let (best, known) = (run.best, run.corrector.clone());
         let lowest = run.best().jitter_percent;
-        let moved = |strategy: WriteStrategy, by: f64| with_table(strategy, &probe(&table(&strategy), GROUP, by));
-        let trial = moved(run.result.iterations[from].strategy, by);
+        let base = run.result.iterations[from].strategy;
+        let trial = with_table(base, &probe(&probe(&table(&base), GROUP, by), START, start));
         if self.attempt(run, trial, format!("place of {} {by:+}", GROUP_NAMES[GROUP]))?.is_err() {
             return Ok(None);
         }
         let first = run.result.iterations.len() - 1;
         let before = shifts(&run.result.iterations[first].shifts);
         let further = by.signum() * PROBE;
-        if self.attempt(run, moved(trial, further), format!("probe of {}", GROUP_NAMES[GROUP]))?.is_ok() {
+        let probed = with_table(trial, &probe(&table(&trial), GROUP, further));
+        if self.attempt(run, probed, format!("probe of {}", GROUP_NAMES[GROUP]))?.is_ok() {
             let after = run.result.iterations.last().map(|i| shifts(&i.shifts));
             run.corrector.probed(GROUP, further, &before, &after.unwrap_or(before));
         }

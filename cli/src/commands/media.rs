@@ -2,10 +2,9 @@
 
 use clap::Args;
 use disc_hal::media::Medium;
-use disc_hal_sim::APERTURE;
-use disc_hal_sim::claims;
+use disc_hal_sim::claims::{self, Finding};
 use disc_hal_sim::dual_layer::DualLayer;
-use rayon::prelude::*;
+use disc_hal_sim::{APERTURE, ModelError};
 use serde::Serialize;
 
 use crate::exit::{Code, Failure};
@@ -55,8 +54,9 @@ pub(super) fn run(args: &MediaArgs) -> Result<Code, Failure> {
         output::stdout(text.as_bytes())?;
         return Ok(Code::Pass);
     }
-    let names: Vec<&str> = Medium::presets().collect();
-    let lines: Vec<Line> = names.par_iter().map(|name| line(name)).collect::<Result<_, _>>()?;
+    let media: Vec<Medium> = Medium::presets().map(Medium::load).collect::<Result<_, _>>()?;
+    let findings = claims::check_all(&media);
+    let lines: Vec<Line> = media.into_iter().zip(findings).map(|(m, f)| line(m, f)).collect::<Result<_, _>>()?;
     if args.json {
         output::json(&lines)?;
         return Ok(Code::Pass);
@@ -71,13 +71,12 @@ pub(super) fn run(args: &MediaArgs) -> Result<Code, Failure> {
     Ok(Code::Pass)
 }
 
-fn line(name: &str) -> Result<Line, Failure> {
-    let medium = Medium::load(name)?;
-    let cant = |e| unusable(&medium, Some(name), e);
+fn line(medium: Medium, findings: Result<Vec<Finding>, ModelError>) -> Result<Line, Failure> {
+    let cant = |e| unusable(&medium, None, e);
     let films = DualLayer::of(&medium).map_err(|e| cant(e.into()))?;
     let optics = films.optics().map_err(|e| cant(e.into()))?;
     let cross = films.cross_track(APERTURE);
-    let findings = claims::check(&medium).map_err(cant)?;
+    let findings = findings.map_err(cant)?;
     Ok(Line {
         reflectance: [0, 1].map(|layer| 100.0 * optics.seen(&cross, layer, 0.0)),
         transmittance: 100.0 * optics.l0_transmittance,

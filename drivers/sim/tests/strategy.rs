@@ -53,20 +53,25 @@ fn optimise(layer: usize, seed: u64, from: WriteStrategy) -> Result<StrategyResu
 
 /// Mean jitter of each strategy over `repeats` pieces; infinite where a piece can't be read.
 struct Bench {
+    medium: Medium,
     layer: usize,
     seed: u64,
     writes: usize,
 }
 
 impl Bench {
+    fn new(medium: Medium, layer: usize, seed: u64) -> Self {
+        Self { medium, layer, seed, writes: 0 }
+    }
+
     fn jitter(&mut self, strategies: &[WriteStrategy], repeats: usize) -> Vec<f64> {
         let mut found = Vec::new();
         // A fresh disc before the test area of the last one is full.
         for some in strategies.chunks(400 / repeats) {
             let all: Vec<WriteStrategy> = some.iter().flat_map(|s| core::iter::repeat_n(*s, repeats)).collect();
             self.writes += all.len();
-            let (layer, medium) = (self.layer, medium());
-            let tried = on_disc(&medium, layer, self.seed, Options::default(), |session| {
+            let layer = self.layer;
+            let tried = on_disc(&self.medium, layer, self.seed, Options::default(), |session| {
                 session.try_strategies(layer, &all).unwrap()
             });
             let jitter = |t: &Result<_, String>| {
@@ -77,12 +82,10 @@ impl Bench {
         found
     }
 
-    /// Coordinate descent over power, widths and table, one step at a time, from the better
-    /// of two starts, until no step of one entry lowers the mean of three pieces.
-    fn brute_force(&mut self, starts: &[WriteStrategy]) -> (WriteStrategy, f64) {
-        let first = self.jitter(starts, 6);
-        let (mut best, mut lowest) =
-            starts.iter().copied().zip(first).min_by(|a, b| a.1.total_cmp(&b.1)).expect("a start");
+    /// Coordinate descent over power, widths and table, one step at a time, until no step of one
+    /// entry lowers the mean of three pieces.
+    fn brute_force(&mut self, start: WriteStrategy) -> (WriteStrategy, f64) {
+        let (mut best, mut lowest) = (start, self.jitter(&[start], 6)[0]);
         for _ in 0..8 {
             let trials = neighbours(best);
             let found = self.jitter(&trials, 3);
@@ -156,7 +159,7 @@ fn applied(mut s: WriteStrategy, from: WriteStrategy, to: WriteStrategy) -> Writ
 
 fn told(name: &str, layer: usize, seed: u64, r: &StrategyResult, jitter: f64) {
     println!(
-        "layer {layer} seed {seed} from {name}: jitter {:.2} % -> {:.2} % ({jitter:.2} % over 6 pieces) in {} writes, {} \
+        "layer {layer} seed {seed} from {name}: jitter {:.2} % -> {:.2} % ({jitter:.2} % on fresh pieces) in {} writes, {} \
          of them to 1.1 times that, {} sectors, {}; shifts left {:.4} T r.m.s.",
         r.jitter_before_percent,
         r.jitter_percent,
@@ -179,7 +182,7 @@ fn a_shaken_table_is_put_right_by_measurement() {
     let own = medium().layers[1].write.strategy;
     let start = shaken(own, 1);
     let result = optimise(1, 1, start).unwrap();
-    let mut bench = Bench { layer: 1, seed: 1, writes: 0 };
+    let mut bench = Bench::new(medium(), 1, 1);
     let jitter = bench.jitter(&[own, result.strategy], 6);
     told("a shaken table", 1, 1, &result, jitter[1]);
     println!("the medium's own strategy: {:.2} %", jitter[0]);
@@ -194,32 +197,96 @@ fn a_shaken_table_is_put_right_by_measurement() {
     assert!(result.first == area.first && area.last - result.last >= 4 * 64);
 }
 
-#[test]
-#[ignore = "minutes: both layers, several seeds and starts, against brute force"]
-fn optimisation_comes_near_the_best_found_by_brute_force() {
-    let mut worst = f64::NEG_INFINITY;
-    for layer in 0..2 {
-        let own = medium().layers[layer].write.strategy;
-        let mut found = Vec::new();
-        for seed in 1..=3 {
-            for (name, start) in [("a flat table", flat(own)), ("a shaken table", shaken(own, seed))] {
-                found.push((name, seed, optimise(layer, seed, start).unwrap()));
-            }
-        }
-        let mut bench = Bench { layer, seed: 1, writes: 0 };
-        let strategies: Vec<WriteStrategy> = found.iter().map(|f| f.2.strategy).collect();
-        let jitter = bench.jitter(&strategies, 6);
-        let mut brute = Bench { layer, seed: 1, writes: 0 };
-        let starts: Vec<WriteStrategy> = strategies.iter().copied().chain([own]).collect();
-        let (strategy, best) = brute.brute_force(&starts);
-        println!("layer {layer}: brute force {best:.2} % in {} writes: {strategy:?}", brute.writes);
-        for ((name, seed, result), jitter) in found.iter().zip(&jitter) {
-            told(name, layer, *seed, result, *jitter);
-            worst = worst.max(jitter - best);
+/// Optimises from poor starts, searches by brute force from the medium's own strategy, which the
+/// optimisation doesn't know, and compares on discs that neither has seen: the least of many noisy
+/// figures is a lucky one.
+fn near_the_best_found_by_brute_force(layer: usize) {
+    let own = medium().layers[layer].write.strategy;
+    let mut found = Vec::new();
+    for seed in 1..=3 {
+        for (name, start) in [("a flat table", flat(own)), ("a shaken table", shaken(own, seed))] {
+            found.push((name, seed, optimise(layer, seed, start).unwrap()));
         }
     }
-    println!("worst distance from brute force: {worst:.2} percentage points");
+    let mut brute = Bench::new(medium(), layer, 1);
+    let (strategy, claimed) = brute.brute_force(own);
+    let mut all: Vec<WriteStrategy> = found.iter().map(|f| f.2.strategy).collect();
+    all.extend([own, strategy]);
+    let jitter = Bench::new(medium(), layer, 9).jitter(&all, 8);
+    let (by_hand, best) = (jitter[found.len()], jitter[found.len() + 1]);
+    println!(
+        "layer {layer}: brute force {best:.2} % ({claimed:.2} % as it went) in {} writes from the medium's own with \
+         {by_hand:.2} %: {strategy:?}",
+        brute.writes
+    );
+    let mut worst = f64::NEG_INFINITY;
+    for ((name, seed, result), jitter) in found.iter().zip(&jitter) {
+        told(name, layer, *seed, result, *jitter);
+        worst = worst.max(jitter - best);
+        // From where hardly a run is told from the next, with fewer writes.
+        assert!(result.jitter_before_percent > best + 5.0, "{name}: {}", result.jitter_before_percent);
+        assert!((2 * result.pieces as usize) < brute.writes, "{name}: {} {}", result.pieces, brute.writes);
+    }
+    println!("layer {layer}: worst distance from brute force: {worst:.2} percentage points");
+    assert!(best < by_hand + 0.1, "the search found nothing as good as it began with: {best} {by_hand}");
     assert!(worst < 0.5, "{worst}");
+}
+
+#[test]
+#[ignore = "two minutes: several seeds and starts against brute force"]
+fn optimisation_of_the_first_layer_comes_near_the_best_found_by_brute_force() {
+    near_the_best_found_by_brute_force(0);
+}
+
+#[test]
+#[ignore = "two minutes: several seeds and starts against brute force"]
+fn optimisation_of_the_second_layer_comes_near_the_best_found_by_brute_force() {
+    near_the_best_found_by_brute_force(1);
+}
+
+/// What the strategy of layer 0 makes of layer 1, and what optimisation makes of that.
+struct Recovery {
+    /// Jitter of layer 0 with its own strategy, percent of T.
+    first: f64,
+    /// Of layer 1 with the pulses of layer 0, at the power that is calibrated with them.
+    shared: f64,
+    /// With these optimised on layer 1.
+    optimised: f64,
+    /// With what the medium recommends for layer 1.
+    own: f64,
+}
+
+fn recovery(name: &str) -> Recovery {
+    let medium = Medium::load(name).unwrap();
+    let [first, second] = [0, 1].map(|layer| medium.layers[layer].write.strategy);
+    let shared = WriteStrategy { bias: second.bias, ..first.with_peak(second.peak) };
+    let mut options = OptimiseOptions::default();
+    options.from = Some(shared);
+    let result = on_disc(&medium, 1, 1, Options::default(), |s| s.optimise_strategy(1, &options).unwrap());
+    // On other discs than the one that it was found on.
+    let first = Bench::new(medium.clone(), 0, 2).jitter(&[first], 4)[0];
+    let second = Bench::new(medium.clone(), 1, 2).jitter(&[result.before, result.strategy, second], 4);
+    told("the strategy of layer 0", 1, 1, &result, second[1]);
+    println!(
+        "{name}: jitter L0 {first:.2} %; L1 {:.2} % with L0's strategy, {:.2} % optimised, {:.2} % with its own",
+        second[0], second[1], second[2]
+    );
+    Recovery { first, shared: second[0], optimised: second[1], own: second[2] }
+}
+
+#[test]
+fn a_strategy_for_each_layer_wins_back_what_one_for_both_costs() {
+    // Where one strategy doesn't serve both layers, optimisation by measurement finds what does:
+    // layer 1 is no worse than layer 0 then, nor than with what the medium recommends for it.
+    let unmatched = recovery("thin-reflector");
+    assert!(unmatched.shared > unmatched.first + 2.0, "{} {}", unmatched.shared, unmatched.first);
+    assert!(unmatched.optimised < unmatched.shared - 2.5, "{} {}", unmatched.optimised, unmatched.shared);
+    assert!(unmatched.optimised < unmatched.first, "{} {}", unmatched.optimised, unmatched.first);
+    assert!(unmatched.optimised < unmatched.own + 0.2, "{} {}", unmatched.optimised, unmatched.own);
+    // Where heat is matched, there is little to win.
+    let matched = recovery("matched-stripe");
+    assert!(matched.shared < matched.first + 0.5, "{} {}", matched.shared, matched.first);
+    assert!((-0.2..0.6).contains(&(matched.shared - matched.optimised)), "{} {}", matched.shared, matched.optimised);
 }
 
 #[test]

@@ -10,6 +10,7 @@
 
 mod grooves;
 mod heat;
+mod rises;
 mod units;
 
 use core::fmt;
@@ -23,6 +24,7 @@ use crate::model::ModelError;
 use grooves::Followed;
 use heat::Heat;
 pub use heat::{PULSES, PowerRatio, contact_areas, heat_ratio, power_ratio};
+use rises::Rises;
 
 /// A claim of patent A (heat) or B (units and grooves).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
@@ -192,28 +194,40 @@ pub fn check(medium: &Medium) -> Result<Vec<Finding>, ModelError> {
     check_some(medium, &Claim::ALL)
 }
 
+/// Checks media against every claim: the same as [`check`] of each, but what they have in common is
+/// computed once.
+#[must_use]
+pub fn check_all(media: &[Medium]) -> Vec<Result<Vec<Finding>, ModelError>> {
+    let known = Rises::default();
+    media.par_iter().map(|medium| check_with(medium, &Claim::ALL, &known)).collect()
+}
+
 /// Checks a medium against some claims, in the order in which they are given.
 ///
 /// # Errors
 /// [`ModelError`] likewise.
 pub fn check_some(medium: &Medium, claims: &[Claim]) -> Result<Vec<Finding>, ModelError> {
-    let needs_heat = claims.iter().any(|c| matches!(c, Claim::A1 | Claim::A2 | Claim::A3 | Claim::A5));
-    let heat = if needs_heat { Some(Heat::of(medium)?) } else { None };
+    check_with(medium, claims, &Rises::default())
+}
+
+fn check_with(medium: &Medium, claims: &[Claim], known: &Rises) -> Result<Vec<Finding>, ModelError> {
+    let needs_heat = claims.iter().any(|c| matches!(c, Claim::A1 | Claim::A2 | Claim::A3 | Claim::A4 | Claim::A5));
+    let heat = if needs_heat { Some(Heat::of(medium, known)?) } else { None };
     let needs_tracks = claims.iter().any(|c| matches!(c, Claim::B3 | Claim::B4 | Claim::B5 | Claim::B6));
     let followed = needs_tracks.then(|| Followed::on(medium));
     let one = |&claim: &Claim| match (claim, &heat, &followed) {
         (Claim::A1, Some(heat), _) => heat::equal_conduction(heat),
         (Claim::A2, Some(heat), _) => heat::partial_contact(heat),
         (Claim::A3, Some(heat), _) => heat::two_thicknesses(heat),
+        (Claim::A4, Some(heat), _) => heat::equal_areas(heat),
         (Claim::A5, Some(heat), _) => heat::low_conductivity(heat),
-        (Claim::B1, ..) => units::inverted(medium),
-        (Claim::B2, ..) => units::groove_and_land(medium),
+        (Claim::B2, ..) => units::groove_and_land(medium, known),
         (Claim::B3, _, Some(followed)) => grooves::in_phase(medium, followed),
         (Claim::B4, _, Some(followed)) => grooves::opposite_phase(medium, followed),
         (Claim::B5, _, Some(followed)) => grooves::both_raised(medium, followed),
         (Claim::B6, _, Some(followed)) => grooves::raised_and_recessed(medium, followed),
         // What is left once there is for those above what they need.
-        _ => heat::equal_areas(medium),
+        _ => units::inverted(medium),
     };
     claims.par_iter().map(one).collect()
 }

@@ -2,6 +2,7 @@
 
 use disc_hal::media::{FilmRole, Layer, Medium};
 
+use super::rises::{Flash, Rises};
 use super::{Bound, Claim, Figure, Finding};
 use crate::APERTURE;
 use crate::dual_layer::{DualLayer, Place, spherical_aberration, writing_at};
@@ -12,9 +13,18 @@ use crate::model::ModelError;
 const REFLECTANCE: Bound = Bound::Within(12.0, 18.0);
 /// Transmittance of the first layer (US7573802), percent.
 const TRANSMITTANCE: Bound = Bound::Within(45.0, 75.0);
-/// Enough for a ratio of powers: within 1 % of what the standard resolution gives, in a tenth of its time.
-const COARSE: Resolution =
-    Resolution { dz: 10e-9, dr: 50e-9, steps_per_octave: 30, duration: 0.05e-6, ..Resolution::STANDARD };
+/// Enough for a ratio of powers: within 1 % of what the standard resolution gives, in a small part of
+/// its time. Within the pulse heat gets 2 to 3 um far in silver.
+const COARSE: Resolution = Resolution {
+    dz: 10e-9,
+    dr: 50e-9,
+    radius: 4.5e-6,
+    steps_per_octave: 30,
+    duration: 0.05e-6,
+    ..Resolution::STANDARD
+};
+/// The pulse whose powers are compared: a dye has the same threshold on groove and land.
+const PULSE: [f64; 1] = [super::heat::PULSES[0]];
 /// Half width of a mark as written at the optimum, metres.
 const MARK: f64 = 0.2e-6;
 
@@ -63,15 +73,22 @@ pub(super) fn inverted(medium: &Medium) -> Result<Finding, ModelError> {
     Ok(Finding::of(claim, figures))
 }
 
-/// Rise of the dye per watt of light on the disc at the end of a pulse of 40 ns, K/W.
-fn rise(films: &DualLayer, layer: usize, place: Place) -> Result<f64, ModelError> {
+/// Rise of the dye per watt of light on the disc at the end of [`PULSE`], K/W.
+fn rise(films: &DualLayer, layer: usize, place: Place, known: &Rises) -> Result<f64, ModelError> {
     let write = writing_at(films, layer, place)?;
-    let spot = films.cross_track(APERTURE).spot_radius;
-    Ok(write.response(spot, &COARSE).static_pulse(super::heat::PULSES[0]))
+    let rises = known.of(Flash {
+        body: write.body,
+        deposits: write.deposits,
+        dye: write.dye,
+        spot_radius: films.cross_track(APERTURE).spot_radius,
+        resolution: COARSE,
+        pulses: &PULSE,
+    });
+    Ok(rises[0])
 }
 
 /// The figures of claim B2, in their order.
-fn dye_figures(medium: &Medium) -> Result<Vec<f64>, ModelError> {
+fn dye_figures(medium: &Medium, known: &Rises) -> Result<Vec<f64>, ModelError> {
     let films = DualLayer::of(medium)?;
     let (optics, cross) = (films.optics()?, films.cross_track(APERTURE));
     let [(g0, l0), (g1, l1)] = dye(medium);
@@ -81,7 +98,7 @@ fn dye_figures(medium: &Medium) -> Result<Vec<f64>, ModelError> {
         let on = |place| cross.modulation_on(films_of, place, MARK).abs();
         values.push(on(Place::Groove) / on(Place::Land));
         // The threshold is where the rise reaches that of decomposition: powers are as 1 / rise.
-        values.push(rise(&films, layer, Place::Land)? / rise(&films, layer, Place::Groove)?);
+        values.push(rise(&films, layer, Place::Land, known)? / rise(&films, layer, Place::Groove, known)?);
     }
     Ok(values)
 }
@@ -91,9 +108,9 @@ fn dye(medium: &Medium) -> [(f64, f64); 2] {
     [0, 1].map(|layer| medium.layers[layer].dye().map_or((0.0, 0.0), |f| (f.groove.0, f.land.0)))
 }
 
-pub(super) fn groove_and_land(medium: &Medium) -> Result<Finding, ModelError> {
+pub(super) fn groove_and_land(medium: &Medium, known: &Rises) -> Result<Finding, ModelError> {
     let claim = Claim::B2;
-    let mut figures: Vec<Figure> = dye_figures(medium)?
+    let mut figures: Vec<Figure> = dye_figures(medium, known)?
         .into_iter()
         .zip([
             ("dye in the groove, L0/L1", Bound::Within(0.95, 1.05)),
@@ -112,7 +129,7 @@ pub(super) fn groove_and_land(medium: &Medium) -> Result<Finding, ModelError> {
     for film in flat.layers.iter_mut().flat_map(|l| &mut l.films).filter(|f| f.role == FilmRole::Dye) {
         film.land = film.groove;
     }
-    for (figure, without) in figures.iter_mut().zip(dye_figures(&flat)?).skip(1) {
+    for (figure, without) in figures.iter_mut().zip(dye_figures(&flat, known)?).skip(1) {
         figure.without = Some(without);
     }
     Ok(Finding::of(claim, figures))

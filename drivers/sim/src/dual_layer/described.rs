@@ -73,7 +73,11 @@ impl DualLayer {
     /// [`Unsupported`] for anything but two layers, and for grooves that leave no land.
     pub fn of(medium: &Medium) -> Result<Self, Unsupported> {
         let [l0, l1] = medium.layers.as_slice() else {
-            return Err(unsupported(format!("a medium of {} layers, not two", medium.layers.len())));
+            let has = match medium.layers.len() {
+                1 => "one layer".into(),
+                n => format!("{n} layers"),
+            };
+            return Err(unsupported(format!("a medium of {has}, not two")));
         };
         let pitch = f64::from(medium.track_pitch.0) * 1e-9;
         Ok(Self {

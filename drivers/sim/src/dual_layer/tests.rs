@@ -329,7 +329,7 @@ fn what_has_no_model_is_named() {
     };
     let said = refused(&|m| m.layers[1].groove.width = Length(740e-9));
     assert!(said.contains("layer 1") && said.contains("740 nm") && said.contains("narrower"), "{said}");
-    assert!(refused(&|m| m.layers.truncate(1)).contains("1 layers, not two"));
+    assert!(refused(&|m| m.layers.truncate(1)).contains("a medium of one layer, not two"));
 }
 
 /// The second layer's reflector in stripes: claim A2, with what is behind it beside them.
