@@ -10,7 +10,7 @@ use disc_hal::record::Walk;
 use disc_hal_sim::defects::Defect;
 
 use crate::commands::{
-    ClaimsArgs, CompareArgs, HeatArgs, MediaArgs, OpticsArgs, OptimiseArgs, SupplyArgs, Tuning, VerifyArgs,
+    ClaimsArgs, ColourArgs, CompareArgs, HeatArgs, MediaArgs, OpticsArgs, OptimiseArgs, SupplyArgs, Tuning, VerifyArgs,
 };
 use crate::exit;
 use crate::selector::{Link, Selector};
@@ -53,6 +53,7 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Udev(Udev),
     Supply(SupplyArgs),
+    Colour(ColourArgs),
     Optics(OpticsArgs),
     Heat(HeatArgs),
     Media(MediaArgs),

@@ -10,7 +10,7 @@ use disc_hal_sim::{Condition, DiscFileError, SimError, SimRig, Written};
 
 use crate::args::Target;
 use crate::exit::{Code, Failure};
-use crate::medium::{simulated, two_layers};
+use crate::medium::{simulable, simulated};
 use crate::selector::Selector;
 
 /// What a new disc is without --medium.
@@ -100,7 +100,7 @@ pub(crate) fn medium(asked: Option<&str>, there: Option<&SimRig>) -> Result<Medi
 /// A simulated bench with a new disc in memory, and its medium.
 pub(crate) fn blank(asked: Option<&str>, seed: u64) -> Result<(SimRig, Medium), Failure> {
     let medium = medium(asked, None)?;
-    two_layers(&medium, asked)?;
+    simulable(&medium, asked)?;
     Ok((simulated(SimRig::blank(medium.clone(), seed), &medium, asked)?, medium))
 }
 
@@ -151,7 +151,7 @@ impl Claim {
     /// Its medium.
     pub(crate) fn medium(&self, asked: Option<&str>) -> Result<Medium, Failure> {
         let medium = medium(asked, self.there.as_ref())?;
-        two_layers(&medium, asked)?;
+        simulable(&medium, asked)?;
         Ok(medium)
     }
 

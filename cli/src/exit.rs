@@ -216,6 +216,11 @@ impl From<RecordError> for Failure {
                 Some("check cable and power, then open the bench again; what was being written may be damaged".into())
             }
             (Problem::Bench(e), _) => Some(e.kind.next_step().into()),
+            (Problem::Electrode { .. }, _) => {
+                Some("check the leads and the contacts of that electrode, and --medium; then try again".into())
+            }
+            // What to do is in their texts.
+            (Problem::NoElectrodes { .. } | Problem::VoltageRange { .. }, _) => None,
             (Problem::NoLayer { .. } | Problem::LayerCount { .. }, _) => {
                 Some("check the disc and --medium; `disc-hal info` says what is expected".into())
             }

@@ -15,15 +15,27 @@ pub(crate) fn called(medium: &Medium, asked: Option<&str>) -> String {
     }
 }
 
-/// A preset or a medium file whose light and heat can be computed.
+/// A preset or a medium file of two dye layers, whose light and heat can be computed.
 pub(crate) fn load(asked: &str) -> Result<Medium, Failure> {
     let medium = Medium::load(asked)?;
-    two_layers(&medium, Some(asked))?;
+    if medium.is_electrochromic() {
+        let what =
+            format!("the medium {} is electrochromic, and this computes media of dye", called(&medium, Some(asked)));
+        return Err(Failure::new(Code::Data, what).next(format!(
+            "`disc-hal optics --medium {asked}` shows its layers coloured and bleached, and `disc-hal record --medium \
+             {asked}` records on them; or take a medium of dye (`disc-hal media`)"
+        )));
+    }
+    simulable(&medium, Some(asked))?;
     Ok(medium)
 }
 
-/// Whether it has what the simulator simulates. A bench on a link does with one layer.
-pub(crate) fn two_layers(medium: &Medium, asked: Option<&str>) -> Result<(), Failure> {
+/// Whether it has what the simulator simulates: two layers, or any number that electrodes choose from. A
+/// bench on a link does with one.
+pub(crate) fn simulable(medium: &Medium, asked: Option<&str>) -> Result<(), Failure> {
+    if medium.is_electrochromic() {
+        return Ok(());
+    }
     let has = match medium.layers.len() {
         2 => return Ok(()),
         1 => "one layer".into(),

@@ -12,7 +12,7 @@ use crate::hal::{
     SourceSpec, SpindleFlags, SpindleSpec, SupplySpec, TrackingFlags, TrackingMethod, TrackingSpec, Trigger,
 };
 use crate::media::Medium;
-use crate::record::{FocusSurvey, RecordError, Session, Silent};
+use crate::record::{FocusSurvey, Options, RecordError, Session, Silent};
 
 /// Samples for which it is worth reading on at once.
 const ENOUGH: usize = 256;
@@ -243,6 +243,9 @@ impl<'c> Context<'c> {
         if with(Needs::LAYERS) && (self.specs.focus.jump_max == 0 || medium.is_none_or(|m| m.layers.len() < 2)) {
             return Some("needs a medium of two layers and a focus servo that jumps".into());
         }
+        if with(Needs::LAYERS) && medium.is_some_and(Medium::is_electrochromic) {
+            return Some("layers that electrodes choose are not jumped between".into());
+        }
         if with(Needs::ELECTRODES) && self.limits.electrode_max.is_none() {
             return Some("needs voltage, which the operator doesn't allow".into());
         }
@@ -445,13 +448,25 @@ impl<'c> Context<'c> {
 
     fn session(&mut self, work: impl FnOnce(&mut Session<'_>) -> Result<(), RecordError>) -> Result<(), Verdict> {
         let Some(medium) = self.medium else { return skip("no medium was named") };
+        let needed = medium.layers.iter().filter_map(|l| l.cell).map(|cell| cell.drive.reach()).max();
+        if let Some(needed) = needed.filter(|&needed| self.limits.electrode_max.is_none_or(|most| most < needed)) {
+            return skip(format!(
+                "its layers are chosen by electrodes with {needed}, which the operator doesn't allow"
+            ));
+        }
         let power = self.read_power();
         let survey = self.survey.take();
         let mut silent = Silent;
+        let options = Options { without_lease: self.limits.without_lease, ..Options::default() };
         let bench = self.rig.bench();
         let mut delay = Counted { inner: bench.delay, ns: &mut self.elapsed_ns };
+        let electrodes = bench.electrodes.filter(|_| needed.is_some());
         let bench = Bench::new(bench.lasers, bench.focus, bench.tracking, bench.detector, bench.spindle, &mut delay);
-        let mut session = Session::new(bench, medium, Default::default(), &mut silent).resume(survey, power);
+        let bench = match electrodes {
+            Some(electrodes) => bench.with_electrodes(electrodes),
+            None => bench,
+        };
+        let mut session = Session::new(bench, medium, options, &mut silent).resume(survey, power);
         let result = work(&mut session);
         self.survey = session.leave();
         result.map_err(|e| Verdict::Fail { reason: e.to_string() })

@@ -5,18 +5,21 @@ use crate::hal::{Nanometres, WriteStrategy};
 
 type Check = Result<(), String>;
 
-fn need(holds: bool, what: impl FnOnce() -> String) -> Check {
+pub(super) fn need(holds: bool, what: impl FnOnce() -> String) -> Check {
     if holds { Ok(()) } else { Err(what()) }
 }
 
 /// Within `low..=high`; false for a NaN.
-fn within(value: f64, low: f64, high: f64) -> bool {
+pub(super) fn within(value: f64, low: f64, high: f64) -> bool {
     (low..=high).contains(&value)
 }
 
 pub(super) fn medium(m: &Medium) -> Check {
-    need((1..=2).contains(&m.layers.len()), || {
-        format!("it has {} layers, and one or two can be described", m.layers.len())
+    let electrochromic = m.is_electrochromic();
+    let most = if electrochromic { 8 } else { 2 };
+    need((1..=most).contains(&m.layers.len()), || {
+        let (count, kind) = (m.layers.len(), if electrochromic { "electrochromic " } else { "" });
+        format!("it has {count} {kind}layers, and 1 to {most} can be described")
     })?;
     need((300..=1600).contains(&m.wavelength.0), || {
         format!("wavelength {} is not between 300 nm and 1600 nm", m.wavelength)
@@ -37,9 +40,12 @@ pub(super) fn medium(m: &Medium) -> Check {
     body("cover", &m.cover)?;
     body("bond", &m.bond)?;
     for (index, l) in m.layers.iter().enumerate() {
+        need(l.cell.is_some() == electrochromic, || {
+            format!("layer {index}: either every layer has a cell, or none has")
+        })?;
         layer(l, m.track_pitch).map_err(|what| format!("layer {index}: {what}"))?;
     }
-    test_areas_apart(m)
+    if electrochromic { areas_apart(m) } else { test_areas_apart(m) }
 }
 
 fn body(name: &str, b: &Body) -> Check {
@@ -77,15 +83,29 @@ fn film(f: &Film, pitch: Nanometres) -> Check {
     thermal(f.conductivity.0, f.heat_capacity.0)
 }
 
-fn layer(l: &Layer, pitch: Nanometres) -> Check {
-    for (index, f) in l.films.iter().enumerate() {
-        film(f, pitch).map_err(|what| format!("film {index} ({}): {what}", f.material))?;
-    }
+fn dye_and_reflector(l: &Layer) -> Check {
     let count = |role| l.films.iter().filter(|f| f.role == role).count();
     need(count(FilmRole::Dye) == 1, || format!("it has {} dye films, and it needs one", count(FilmRole::Dye)))?;
     need(count(FilmRole::Reflector) == 1, || {
         format!("it has {} reflectors, and it needs one", count(FilmRole::Reflector))
     })?;
+    for (role, name) in [(FilmRole::Electrode, "electrodes"), (FilmRole::Electrochromic, "electrochromic films")] {
+        need(count(role) == 0, || format!("it has {name} and no [layer.cell] that says what they do"))?;
+    }
+    Ok(())
+}
+
+fn layer(l: &Layer, pitch: Nanometres) -> Check {
+    for (index, f) in l.films.iter().enumerate() {
+        film(f, pitch).map_err(|what| format!("film {index} ({}): {what}", f.material))?;
+    }
+    match &l.cell {
+        Some(described) => {
+            super::cell::films(l)?;
+            super::cell::check(described).map_err(|what| format!("cell: {what}"))?;
+        }
+        None => dye_and_reflector(l)?,
+    }
     need(within(l.recording.temperature.0, 60.0, 900.0), || {
         format!("recording temperature {} is not between 60 C and 900 C", l.recording.temperature)
     })?;
@@ -158,6 +178,24 @@ fn radii(m: &Medium, area: &Area, direction: Direction) -> (f64, f64) {
     let sector = SECTOR_BITS * m.channel_bit() * f64::from(m.track_pitch.0) * 1e-9 / core::f64::consts::PI;
     let at = |sectors: f64| (START.1 * START.1 + (sectors - START.0) * sector).max(0.0).sqrt();
     (at(f64::from(first)), at(f64::from(last) + 1.0))
+}
+
+/// Every layer of an electrochromic medium has addresses of its own, growing outwards.
+fn areas_apart(m: &Medium) -> Check {
+    let mut last: Option<u32> = None;
+    for (index, l) in m.layers.iter().enumerate() {
+        let layout = &l.layout;
+        need(layout.direction == Direction::Outwards, || format!("layer {index}: its addresses must grow outwards"))?;
+        let (first, end) = (layout.test.first.min(layout.data.first), layout.test.last.max(layout.data.last));
+        need(last.is_none_or(|last| layout.origin > last) && first >= layout.origin, || {
+            format!(
+                "layer {index}: its addresses from {first:06X}h on must lie behind its origin, and that behind \
+                 those of the layer before"
+            )
+        })?;
+        last = Some(end);
+    }
+    Ok(())
 }
 
 /// Light for one test area must not pass through the other (US7466641): between them lie the

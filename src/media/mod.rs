@@ -5,6 +5,7 @@
 //! [`Medium::load`]. Drivers for real testers use its speeds, addresses and
 //! recommended strategies; the simulator computes everything else from its films.
 
+mod cell;
 mod check;
 mod quantity;
 mod targets;
@@ -14,7 +15,11 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-pub use quantity::{Angle, Celsius, ChannelBits, Conductivity, HeatCapacity, Length, QuantityError};
+pub use cell::{Cell, Drive};
+pub use quantity::{
+    Activation, Angle, Celsius, ChannelBits, ChargeDensity, ColorationEfficiency, Conductivity, Current, Duration,
+    HeatCapacity, Length, QuantityError, Resistance, Surface, Voltage,
+};
 pub use targets::{GammaTarget, KappaTarget};
 
 use crate::hal::{Address, Hertz, MicrometresPerSecond, Microwatts, Nanometres, WriteStrategy};
@@ -95,7 +100,7 @@ pub struct Medium {
     pub limits: LimitSet,
     /// The transparent cover through which all light comes.
     pub cover: Body,
-    /// The transparent layer that bonds the two units.
+    /// The transparent layer between each two layers.
     pub bond: Body,
     /// The layers, nearest to the light first.
     #[serde(rename = "layer")]
@@ -112,6 +117,8 @@ pub enum LimitSet {
     DvdRDualLayer,
     /// DVD-R for general, single layer.
     DvdRSingleLayer,
+    /// Electrochromic media, for which there is no standard.
+    Electrochromic,
 }
 
 /// A thick transparent part.
@@ -139,6 +146,12 @@ pub enum FilmRole {
     Dye,
     /// The semitransparent or full reflector.
     Reflector,
+    /// One of the two electrodes of an electrochromic cell.
+    Electrode,
+    /// The film of a cell that colours, and loses that by recording; described as it is when bleached.
+    Electrochromic,
+    /// What conducts the ions of a cell.
+    Electrolyte,
     /// Anything else: a protective or a low-heat-conductivity film.
     Other,
 }
@@ -172,12 +185,12 @@ pub struct Film {
     pub heat_capacity: HeatCapacity,
 }
 
-/// What light does to a dye.
+/// What heat does to the film that is recorded on: a dye, or one that colours.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Recording {
-    /// Temperature of decomposition.
+    /// Temperature of decomposition; from which on an electrochromic film loses its ability to colour.
     pub temperature: Celsius,
     /// Refractive index after it.
     pub n: f64,
@@ -272,10 +285,19 @@ impl fmt::Display for Area {
 pub struct Layout {
     /// Which way addresses grow.
     pub direction: Direction,
+    /// Address of what lies over sector 0 of the first layer; for media of many layers, whose
+    /// addresses are apart. Addresses grow outwards then.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub origin: u32,
     /// For power calibration.
     pub test: Area,
     /// For data.
     pub data: Area,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
+const fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// What the maker recommends for writing.
@@ -303,7 +325,7 @@ pub struct Layer {
     /// Its films, in the order in which light meets them.
     #[serde(rename = "film")]
     pub films: Vec<Film>,
-    /// What recording makes of its dye.
+    /// What recording makes of its film.
     pub recording: Recording,
     /// Its groove.
     pub groove: Groove,
@@ -311,12 +333,20 @@ pub struct Layer {
     pub layout: Layout,
     /// How to write on it.
     pub write: Recommendation,
+    /// Its cell, if it is electrochromic.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cell: Option<Cell>,
 }
 
 impl Layer {
     /// The dye film.
     pub fn dye(&self) -> Option<&Film> {
         self.films.iter().find(|f| f.role == FilmRole::Dye)
+    }
+
+    /// The film that colours.
+    pub fn electrochromic(&self) -> Option<&Film> {
+        self.films.iter().find(|f| f.role == FilmRole::Electrochromic)
     }
 
     /// The reflector.
@@ -326,7 +356,7 @@ impl Layer {
 }
 
 /// The presets: names and medium files. One for each claim of patents A and B that a disc
-/// can meet, and one for the contrast of each.
+/// can meet, and one for the contrast of each; and discs of patent C.
 const PRESETS: &[(&str, &str)] = &[
     ("dual-layer", include_str!("presets/dual-layer.toml")),
     ("matched-low-k", include_str!("presets/matched-low-k.toml")),
@@ -339,6 +369,7 @@ const PRESETS: &[(&str, &str)] = &[
     ("recessed", include_str!("presets/recessed.toml")),
     ("flat-dye", include_str!("presets/flat-dye.toml")),
     ("not-inverted", include_str!("presets/not-inverted.toml")),
+    ("ec-pedot-4", include_str!("presets/ec-pedot-4.toml")),
 ];
 
 impl Medium {
@@ -395,6 +426,11 @@ impl Medium {
     #[cfg(feature = "schema")]
     pub fn schema() -> schemars::Schema {
         schemars::schema_for!(Self)
+    }
+
+    /// Whether its layers are chosen by electrodes: all of them are electrochromic, or none is.
+    pub fn is_electrochromic(&self) -> bool {
+        self.layers.first().is_some_and(|l| l.cell.is_some())
     }
 
     /// Length of a channel bit in metres.

@@ -167,6 +167,38 @@ quantity!(
     /// A length along the track in channel bits.
     ChannelBits, "length along the track in channel bits", "186 T", [("T", 0)]
 );
+quantity!(
+    /// A voltage in volts.
+    Voltage, "voltage", "1.2 V", [("V", 0), ("mV", -3)]
+);
+quantity!(
+    /// A current in amperes.
+    Current, "current", "500 mA", [("mA", -3), ("A", 0), ("uA", -6)]
+);
+quantity!(
+    /// A time in seconds.
+    Duration, "time", "0.3 s", [("s", 0), ("ms", -3), ("us", -6)]
+);
+quantity!(
+    /// An energy for each particle, in electronvolts.
+    Activation, "energy", "0.8 eV", [("eV", 0)]
+);
+quantity!(
+    /// A resistance in ohms.
+    Resistance, "resistance", "2 ohm", [("ohm", 0), ("kohm", 3)]
+);
+quantity!(
+    /// An area in square metres.
+    Surface, "area", "90 cm2", [("cm2", -4), ("mm2", -6)]
+);
+quantity!(
+    /// A charge for each area in C/m2.
+    ChargeDensity, "charge by area", "3.3 mC/cm2", [("mC/cm2", 1)]
+);
+quantity!(
+    /// An optical density for each charge by area, in m2/C.
+    ColorationEfficiency, "coloration efficiency", "300 cm2/C", [("cm2/C", -4)]
+);
 
 macro_rules! serde_as_text {
     ($($name:ident, $what:literal, $example:literal;)+) => {$(

@@ -15,6 +15,9 @@ const WIDTH_NM: f64 = 20_000.0;
 const SURFACE_SHARE: f64 = 0.6;
 /// A surface lies at least so far before the first layer.
 const SURFACE_GAP_NM: f64 = 100_000.0;
+/// How far, as a part of it, the distance of surface and first curve may be from what the cover
+/// makes it.
+const COVER_TOLERANCE: f64 = 0.1;
 /// A lone curve that reflects less than this is the surface.
 const SURFACE_REFLECTANCE: f64 = 0.08;
 /// Peaks below this share of the greatest are no curves.
@@ -36,8 +39,9 @@ pub(super) struct Sweep {
 
 impl Sweep {
     /// The curves of the sweep. `mirror` is the sum in counts that a perfect
-    /// mirror would give, 0 if nobody knows.
-    pub(super) fn survey(&self, mirror: f64) -> FocusSurvey {
+    /// mirror would give, 0 if nobody knows; `cover` how far in nm the lens moves from the surface to
+    /// the first layer and to the last one, which may be the only one that reflects.
+    pub(super) fn survey(&self, mirror: f64, cover: Option<(f64, f64)>) -> FocusSurvey {
         let n = self.positions.len().min(self.focus_error.len()).min(self.sum.len());
         if n < 64 {
             return FocusSurvey::default();
@@ -52,7 +56,7 @@ impl Sweep {
         let peak = fe.iter().fold(0.0f64, |m, v| m.max(v.abs()));
         let threshold = (LEAST_SIGMA * smooth_noise).max(LEAST_SHARE * peak).max(1.0);
         let mut curves = self.crossings(&fe, &sum, threshold, mirror);
-        classify(&mut curves, mirror);
+        classify(&mut curves, mirror, cover);
         let (positions_um, focus_error, plot_sum) = self.thinned(&raw, n);
         FocusSurvey { positions_um, focus_error, sum: plot_sum, noise, threshold, curves, attempts: 1 }
     }
@@ -139,13 +143,18 @@ fn swings(fe: &[f64], threshold: f64) -> Vec<usize> {
     peaks
 }
 
-fn classify(curves: &mut [SCurve], mirror: f64) {
+fn classify(curves: &mut [SCurve], mirror: f64, cover: Option<(f64, f64)>) {
     let strongest = curves.iter().fold(0.0f64, |m, c| m.max(c.sum));
     let surface = match curves {
         [only] => mirror > 0.0 && only.reflectance < SURFACE_REFLECTANCE,
         [first, second, ..] => {
-            first.sum < SURFACE_SHARE * strongest
-                && f64::from(second.position_nm) - f64::from(first.position_nm) > SURFACE_GAP_NM
+            let gap = f64::from(second.position_nm) - f64::from(first.position_nm);
+            // A layer may reflect as little as the surface; their distance tells them apart.
+            let a_cover = |(first, last): (f64, f64)| {
+                first > SURFACE_GAP_NM
+                    && ((1.0 - COVER_TOLERANCE) * first..=(1.0 + COVER_TOLERANCE) * last).contains(&gap)
+            };
+            cover.is_some_and(a_cover) || (first.sum < SURFACE_SHARE * strongest && gap > SURFACE_GAP_NM)
         }
         [] => false,
     };
@@ -236,7 +245,7 @@ mod tests {
     #[test]
     fn surface_and_two_layers_are_found_in_noise_and_tilt() {
         for seed in 0..20 {
-            let survey = sweep(&DISC, 20.0, 400.0, seed).survey(10_000.0);
+            let survey = sweep(&DISC, 20.0, 400.0, seed).survey(10_000.0, None);
             let kinds: Vec<CurveKind> = survey.curves.iter().map(|c| c.kind).collect();
             assert_eq!(kinds, [CurveKind::Surface, CurveKind::Layer(0), CurveKind::Layer(1)], "seed {seed}");
             for (curve, (at, ..)) in survey.curves.iter().zip(DISC) {
@@ -248,28 +257,35 @@ mod tests {
     }
 
     #[test]
+    fn a_layer_as_dark_as_the_surface_is_told_by_its_distance() {
+        let dark = [(-310.0, 230.0, 400.0), (61.0, 260.0, 440.0)];
+        let layers = |cover| sweep(&dark, 5.0, 0.0, 1).survey(10_000.0, cover).layers().count();
+        assert_eq!((layers(Some((371_000.0, 411_000.0))), layers(None)), (1, 2));
+    }
+
+    #[test]
     fn the_way_in_which_curves_turn_does_not_matter() {
         let flipped = DISC.map(|(at, a, s)| (at, -a, s));
-        assert_eq!(sweep(&flipped, 20.0, 0.0, 1).survey(0.0).layers().count(), 2);
+        assert_eq!(sweep(&flipped, 20.0, 0.0, 1).survey(0.0, None).layers().count(), 2);
     }
 
     #[test]
     fn noise_alone_is_no_layer() {
         for seed in 0..20 {
-            let survey = sweep(&[], 20.0, 400.0, seed).survey(10_000.0);
+            let survey = sweep(&[], 20.0, 400.0, seed).survey(10_000.0, None);
             assert!(survey.curves.is_empty(), "seed {seed}: {:?}", survey.curves);
         }
     }
 
     #[test]
     fn a_lone_weak_curve_is_the_surface() {
-        let survey = sweep(&[(0.0, 230.0, 400.0)], 5.0, 0.0, 1).survey(10_000.0);
+        let survey = sweep(&[(0.0, 230.0, 400.0)], 5.0, 0.0, 1).survey(10_000.0, None);
         assert_eq!((survey.curves.len(), survey.layers().count()), (1, 0));
     }
 
     #[test]
     fn the_plot_is_small_and_keeps_the_peaks() {
-        let survey = sweep(&DISC, 0.0, 0.0, 1).survey(0.0);
+        let survey = sweep(&DISC, 0.0, 0.0, 1).survey(0.0, None);
         assert!(survey.positions_um.len() <= 2048);
         let peak = survey.focus_error.iter().fold(0.0f64, |m, v| m.max(v.abs()));
         assert!(peak > 950.0, "{peak}");

@@ -145,14 +145,22 @@ pub struct DefectMap {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Spiral {
     direction: Direction,
+    /// Address over sector 0 of the first layer.
+    origin: u32,
     pitch: f64,
     bit: f64,
 }
 
 impl Spiral {
     pub(super) fn new(medium: &Medium, layer: usize) -> Self {
-        let direction = medium.layers.get(layer).map_or(Direction::Outwards, |l| l.layout.direction);
-        Self { direction, pitch: f64::from(medium.track_pitch.0) * 1e-9, bit: medium.channel_bit() }
+        let layout = medium.layers.get(layer).map(|l| l.layout);
+        let direction = layout.map_or(Direction::Outwards, |l| l.direction);
+        Self {
+            direction,
+            origin: layout.map_or(0, |l| l.origin),
+            pitch: f64::from(medium.track_pitch.0) * 1e-9,
+            bit: medium.channel_bit(),
+        }
     }
 
     /// Radius in metres, and turns outwards from sector 030000h, so many channel bits behind
@@ -160,7 +168,7 @@ impl Spiral {
     pub(super) fn at(&self, psn: u32, bits: f64) -> (f64, f64) {
         let place = f64::from(psn) * SECTOR_BITS as f64 + bits;
         let outwards = match self.direction {
-            Direction::Outwards => place,
+            Direction::Outwards => place - f64::from(self.origin) * SECTOR_BITS as f64,
             // The second layer's sector !n lies over sector n of the first, run through backwards.
             Direction::Inwards => f64::from(1 << 24) * SECTOR_BITS as f64 - place,
         };

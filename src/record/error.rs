@@ -12,6 +12,8 @@ use crate::hal::{Address, ErrorKind};
 pub enum Stage {
     /// Turning the disc up and moving the sled.
     SpinUp,
+    /// Colouring a layer and bleaching the others.
+    Colour,
     /// Looking for the layers.
     FocusSearch,
     /// Closing focus and tracking on a layer.
@@ -38,6 +40,7 @@ impl fmt::Display for Stage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::SpinUp => "spinning up",
+            Self::Colour => "choosing the layer",
             Self::FocusSearch => "focus search",
             Self::GoToLayer => "closing focus and tracking",
             Self::FindFree => "looking for free space",
@@ -72,6 +75,29 @@ impl fmt::Display for Light {
                 write!(f, "the bench can't be reached and switches the lasers off by itself within {ms} ms")
             }
             Self::Unknown(kind) => write!(f, "the lasers could not be switched off ({kind}): treat them as lit"),
+        }
+    }
+}
+
+/// What is known of the electrodes after a failed step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Electrodes {
+    /// The bench has none.
+    None,
+    /// Every output is in its declared safe state.
+    Safe,
+    /// Making them safe failed too.
+    Unknown(ErrorKind),
+}
+
+impl fmt::Display for Electrodes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::None => Ok(()),
+            Self::Safe => f.write_str(", the electrodes are in their safe state"),
+            Self::Unknown(kind) => {
+                write!(f, ", the electrodes could not be made safe ({kind}): switch their supply off")
+            }
         }
     }
 }
@@ -120,6 +146,7 @@ struct Context {
     problem: Problem,
     written: Option<Written>,
     light: Light,
+    electrodes: Electrodes,
     finished: Option<Recording>,
 }
 
@@ -136,7 +163,7 @@ impl fmt::Display for Context {
         if let Some(written) = &self.written {
             write!(f, "; on the disc, {written}")?;
         }
-        write!(f, "; {}", self.light)
+        write!(f, "; {}{}", self.light, self.electrodes)
     }
 }
 
@@ -155,7 +182,13 @@ impl RecordError {
         written: Option<Written>,
         light: Light,
     ) -> Self {
-        Self(Box::new(Context { stage, layer, address, problem, written, light, finished: None }))
+        let electrodes = Electrodes::None;
+        Self(Box::new(Context { stage, layer, address, problem, written, light, electrodes, finished: None }))
+    }
+
+    pub(super) fn with_electrodes(mut self, electrodes: Electrodes) -> Self {
+        self.0.electrodes = electrodes;
+        self
     }
 
     /// What was being done.
@@ -186,6 +219,11 @@ impl RecordError {
     /// Whether the lasers are off.
     pub fn light(&self) -> Light {
         self.0.light
+    }
+
+    /// What became of the electrodes.
+    pub fn electrodes(&self) -> Electrodes {
+        self.0.electrodes
     }
 
     /// Files of the same [`record`](super::record) that were recorded and judged
@@ -236,5 +274,7 @@ mod tests {
         assert!(error.to_string().contains("treat them as lit"), "{error}");
         let error = RecordError::new(Stage::Read, None, None, hal.into(), None, Light::OffWithin(4_990));
         assert!(error.to_string().ends_with("switches the lasers off by itself within 4990 ms"), "{error}");
+        let error = error.with_electrodes(Electrodes::Unknown(ErrorKind::LinkLost));
+        assert!(error.to_string().ends_with("switch their supply off"), "{error}");
     }
 }

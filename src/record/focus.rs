@@ -12,6 +12,7 @@ use crate::hal::{
     Acquisition, ChannelKind, ChannelSpec, Channels, FocusCapture, FocusFlags, Hertz, LaserStatus,
     MicrometresPerSecond, Nanometres, Trigger,
 };
+use crate::media::Body;
 
 /// Speed of the search where the servo can: ten samples each micrometre.
 const SEARCH_SPEED: MicrometresPerSecond = MicrometresPerSecond(10_000);
@@ -47,7 +48,12 @@ impl Session<'_> {
     }
 
     pub(super) fn do_survey(&mut self) -> Result<FocusSurvey, Problem> {
-        let expected = self.medium.layers.len();
+        // Of layers that are chosen by electrodes one reflects, and the others are clear.
+        let electrochromic = self.medium.is_electrochromic();
+        if electrochromic {
+            self.do_select(self.coloured.or(self.layer).unwrap_or(0))?;
+        }
+        let expected = if electrochromic { 1 } else { self.medium.layers.len() };
         let attempts = self.options.retries + 1;
         let mut last = FocusSurvey::default();
         self.lock = None;
@@ -60,12 +66,18 @@ impl Session<'_> {
             last.attempts = attempt + 1;
             let found = last.layers().count();
             if found == expected {
+                if let Some(coloured) = self.coloured {
+                    last.name_layer(coloured);
+                }
                 self.survey = Some(last.clone());
                 return Ok(last);
             }
             self.observer.note(&format!("focus search {}: {found} layers instead of {expected}", attempt + 1));
         }
         let found = last.layers().count();
+        if electrochromic && let Some(fault) = self.miscoloured(&last)? {
+            return Err(fault);
+        }
         if found == 0 {
             let peak = last.focus_error.iter().fold(0.0f64, |m, v| m.max(v.abs()));
             return Err(Problem::NoLayer { attempts, peak, noise: last.noise });
@@ -140,7 +152,8 @@ impl Session<'_> {
         let cut = |values: Vec<f64>| values.get(keep.clone()).map(<[f64]>::to_vec).unwrap_or_default();
         let mirror = f64::from(servo.places[1].1.reference) * f64::from(self.read_power.0) * 1e-3;
         let sweep = Sweep { positions, focus_error: cut(channel(0)), sum: cut(channel(1)) };
-        Ok(sweep.survey(mirror))
+        let (cover, behind) = (lens_way(&self.medium.cover), self.medium.layers.len().saturating_sub(1));
+        Ok(sweep.survey(mirror, Some((cover, cover + behind as f64 * lens_way(&self.medium.bond)))))
     }
 
     /// Takes the samples that there are; whether these were the last ones. On a
@@ -227,6 +240,12 @@ fn capture(survey: &FocusSurvey, layer: usize, attempt: u32, travel: (i32, i32))
         _ => travel,
     };
     Some((within(start), within(end), curve))
+}
+
+/// How far, in nm, the lens moves while its focus passes through a body: inside one of index n the
+/// focus moves by n times the lens.
+pub(super) fn lens_way(body: &Body) -> f64 {
+    1e9 * body.thickness.0 / body.n
 }
 
 /// Positions of the samples between the first and the last place known, and

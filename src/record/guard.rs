@@ -3,15 +3,15 @@
 use core::panic::AssertUnwindSafe;
 use std::panic::{catch_unwind, resume_unwind};
 
-use super::error::Light;
+use super::error::{Electrodes, Light};
 use crate::hal::{Bench, Error, MicrometresPerSecond, Outputs};
 
 /// Times that a refused `off` is repeated: a link may hiccup once.
 const OFF_ATTEMPTS: u32 = 3;
 
-/// Switches all lasers off and ends the acquisition. What fails on the way
+/// Switches all lasers off, ends the acquisition and makes the electrodes safe. What fails on the way
 /// doesn't keep the rest from being done.
-pub(super) fn dark(bench: &mut Bench<'_>) -> Light {
+pub(super) fn dark(bench: &mut Bench<'_>) -> (Light, Electrodes) {
     let mut light = Light::Off;
     for attempt in 0..OFF_ATTEMPTS {
         if attempt > 0 {
@@ -30,18 +30,29 @@ pub(super) fn dark(bench: &mut Bench<'_>) -> Light {
     }
     // An acquisition that can't be stopped does no harm.
     let _ignored = bench.detector.stop();
-    light
+    let electrodes = match &mut bench.electrodes {
+        None => Electrodes::None,
+        Some(_) => make_safe(bench).map_or_else(|error| Electrodes::Unknown(error.kind), |()| Electrodes::Safe),
+    };
+    (light, electrodes)
 }
 
-/// Lasers off, acquisition ended, servos released, disc stopped: all of it,
+/// Every electrode to its declared safe state, if there are any.
+fn make_safe(bench: &mut Bench<'_>) -> Result<(), Error> {
+    let Some(supply) = &mut bench.electrodes else { return Ok(()) };
+    (1..OFF_ATTEMPTS).map(|_| supply.make_safe()).find(Result::is_ok).unwrap_or_else(|| supply.make_safe())
+}
+
+/// Lasers off, electrodes safe, acquisition ended, servos released, disc stopped: all of it,
 /// in this order, though single calls fail or panic.
 ///
 /// # Errors
 /// The first one met.
 pub(super) fn park(bench: &mut Bench<'_>) -> Result<(), Error> {
     type Call = fn(&mut Bench<'_>) -> Result<(), Error>;
-    let calls: [Call; 5] = [
+    let calls: [Call; 6] = [
         |b| (0..OFF_ATTEMPTS).map(|_| b.lasers.off()).find(Result::is_ok).unwrap_or_else(|| b.lasers.off()),
+        make_safe,
         |b| b.detector.stop(),
         |b| b.tracking.release(),
         |b| b.focus.release(),

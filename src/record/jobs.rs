@@ -14,7 +14,7 @@ use super::session::Session;
 use super::summary::{Calibration, LayerRecording, Recording};
 use crate::hal::{Address, Bench, Microwatts};
 use crate::media::{LimitSet, Medium};
-use crate::signal::{DVD_R_DL, DVD_R_SL, Limit, judge, measures};
+use crate::signal::{DVD_R_DL, DVD_R_SL, ELECTROCHROMIC, Limit, judge, measures};
 
 /// A file to record.
 #[derive(Debug, Clone)]
@@ -74,11 +74,12 @@ impl Session<'_> {
         for job in jobs {
             self.check(job)?;
         }
-        self.survey()?;
-        self.spin_up()?;
+        self.begin()?;
         let mut calibrations: BTreeMap<usize, Calibration> = BTreeMap::new();
         let mut optimised: BTreeMap<usize, StrategyResult> = BTreeMap::new();
-        let order = planned(jobs);
+        // Bleached layers are clear, whatever is recorded on them: their order doesn't matter.
+        let clear = self.medium.is_electrochromic();
+        let order = if clear { jobs.iter().collect() } else { planned(jobs) };
         if !order.iter().zip(jobs).all(|(a, b)| core::ptr::eq(*a, b)) {
             let names: Vec<&str> = order.iter().map(|j| j.name).collect();
             self.observer.note(&format!(
@@ -89,7 +90,7 @@ impl Session<'_> {
         let mut front: Option<Front> = None;
         for job in order {
             self.observer.note(&format!("{}: {} bytes on layer {}", job.name, job.data.len(), job.layer));
-            if job.layer > 0 && front.is_none() {
+            if job.layer > 0 && front.is_none() && !clear {
                 let mut seen = self.look_at_front()?;
                 // Whatever was recorded at an address of somebody's choice.
                 for file in layers.iter().filter(|l| l.layer == 0) {
@@ -197,5 +198,6 @@ pub fn limits(set: LimitSet) -> &'static [Limit] {
     match set {
         LimitSet::DvdRDualLayer => &DVD_R_DL,
         LimitSet::DvdRSingleLayer => &DVD_R_SL,
+        LimitSet::Electrochromic => &ELECTROCHROMIC,
     }
 }

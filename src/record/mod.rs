@@ -37,11 +37,15 @@
 //! A step that fails leaves the lasers dark, and its [`RecordError`] says what
 //! was being done, where, why, what is on the disc and what is known of the
 //! light. When a session ends, by [`close`](Session::close), by an error or by a
-//! panic, lasers are switched off, the acquisition ends, servos are released and
-//! the disc is stopped. An [`Observer`] sees progress and can cancel at any time.
+//! panic, lasers are switched off, electrodes are made safe, the acquisition ends, servos are
+//! released and the disc is stopped. An [`Observer`] sees progress and can cancel at any time.
 //!
 //! Files of the first layer are recorded before those of the second, whose light has to pass
 //! it; the power for the second follows what gets through.
+//!
+//! Where electrodes choose the layer, a step bleaches all others and colours the one it needs
+//! ([`select_layer`](Session::select_layer)) before it looks for focus: the same calls record
+//! on both kinds of media.
 //!
 //! A file takes a run-in block of 16 sectors before its data, in which clock
 //! recovery locks, and a short run-out in the block after. The first file of a
@@ -93,6 +97,7 @@
 
 mod blank;
 mod capture;
+mod colour;
 mod curves;
 mod defect_map;
 mod edges;
@@ -121,15 +126,16 @@ mod verify;
 mod walk;
 mod write;
 
+pub use colour::{CellPoint, Colouring};
 pub use defect_map::{BAD_PIF, BlockClass, BlockHealth, ClassCounts, DefectMap, DefectRange, LostData, WEAK_PI};
-pub use error::{Light, RecordError, Stage, Written};
+pub use error::{Electrodes, Light, RecordError, Stage, Written};
 pub use jobs::{Job, limits, record};
 pub use methods::CalibrationMethod;
 pub use observer::{Observer, Silent};
 pub use optimised::{Ended, OptimiseOptions, StrategyIteration, StrategyResult};
 pub use options::Options;
 pub use order::{Above, PartAbove, StateAbove};
-pub use problem::{CalibrationFault, Problem, StrategyFault};
+pub use problem::{CalibrationFault, ElectrodeFault, Problem, StrategyFault};
 pub use session::Session;
 pub use summary::{
     BlockErrors, Calibration, CalibrationPoint, CurveKind, Fit, FocusSurvey, LayerRecording, ReadBack, Recording,

@@ -3,7 +3,7 @@
 use core::fmt;
 
 use super::methods::CalibrationMethod;
-use crate::hal::{Address, Error, Outcome};
+use crate::hal::{Address, Error, Millivolts, Outcome};
 use crate::media::Area;
 use crate::signal::SignalError;
 
@@ -138,6 +138,33 @@ pub enum StrategyFault {
     },
 }
 
+/// What is wrong with an electrochromic cell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
+pub enum ElectrodeFault {
+    /// It takes no charge.
+    #[error("it takes no charge: look for an open contact")]
+    Open,
+    /// The supply limits its current all the time.
+    #[error("the supply limits its current all the time: look for a short between the electrodes")]
+    Shorted,
+    /// Its current doesn't die away.
+    #[error("its current does not die away: it leaks, or its medium file names too short a time")]
+    NotSettling,
+    /// It took another charge than the medium asks for.
+    #[error("it took another charge than the medium asks for: it has aged, leaks, or is of another medium")]
+    Charge,
+    /// It was coloured, and nothing reflects there.
+    #[error(
+        "it was coloured, and no light comes back from its layer: look for exchanged leads, or for a film that no \
+         longer colours"
+    )]
+    Clear,
+    /// It was bleached, and its layer reflects.
+    #[error("it was bleached, and light comes back from its layer: look for exchanged leads or an open contact")]
+    Reflects,
+}
+
 /// What went wrong.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -178,6 +205,50 @@ pub enum Problem {
          lost; consent to that, or take the supply off the bench"
     )]
     NoLease,
+    /// The medium's layers are chosen by electrodes, and the bench hasn't enough of them.
+    #[error(
+        "the medium {medium} has {layers} layers that are chosen by electrodes, and the bench has {outputs} electrode \
+         outputs: join a supply with enough of them"
+    )]
+    NoElectrodes {
+        /// Name of the medium.
+        medium: String,
+        /// Its layers.
+        layers: usize,
+        /// Outputs of the bench.
+        outputs: usize,
+    },
+    /// An output of the supply can't give what the cell needs.
+    #[error("electrode {electrode} needs {wanted}, and its output gives {least} to {most}: join another supply")]
+    VoltageRange {
+        /// The electrode.
+        electrode: u8,
+        /// Voltage needed.
+        wanted: Millivolts,
+        /// Lowest voltage of the output.
+        least: Millivolts,
+        /// Highest voltage of the output.
+        most: Millivolts,
+    },
+    /// A cell doesn't do what it should.
+    #[error(
+        "electrode {electrode}: {kind} (at {voltage_mv} mV it takes {current_ua} uA and has taken {charge_uc} uC; \
+         the whole cell takes {expected_uc} uC)"
+    )]
+    Electrode {
+        /// The electrode.
+        electrode: u8,
+        /// What is wrong.
+        kind: ElectrodeFault,
+        /// Voltage at the end.
+        voltage_mv: i32,
+        /// Current at the end.
+        current_ua: i32,
+        /// Charge that went in.
+        charge_uc: i64,
+        /// Charge that colours the whole cell.
+        expected_uc: i64,
+    },
     /// Nothing that reflects enough.
     #[error(
         "no layer found in {attempts} focus searches; the strongest focus error was {peak:.0} counts, the noise \

@@ -28,9 +28,9 @@ const SLED_MS: u64 = 10_000;
 /// A bench with a disc, from spinning up to parking.
 ///
 /// Whatever ends it (an error, a panic, dropping it), the lasers are switched
-/// off, the acquisition ended, the servos released and the disc stopped, in
-/// this order. Every step that fails leaves the lasers dark; the next step
-/// closes focus and tracking again.
+/// off, the electrodes made safe, the acquisition ended, the servos released and the
+/// disc stopped, in this order. Every step that fails leaves the lasers dark and the
+/// electrodes safe; the next step colours its layer and closes focus and tracking again.
 pub struct Session<'s> {
     pub(super) bench: Bench<'s>,
     pub(super) medium: &'s Medium,
@@ -43,6 +43,8 @@ pub struct Session<'s> {
     /// How tracking is closed; `None` when it isn't.
     pub(super) lock: Option<TrackingLock>,
     pub(super) layer: Option<usize>,
+    /// The layer that its electrodes colour; `None` where there are none, or none is coloured.
+    pub(super) coloured: Option<usize>,
     pub(super) address: Option<Address>,
     pub(super) written: Option<Written>,
     parked: bool,
@@ -66,6 +68,7 @@ impl<'s> Session<'s> {
             survey: None,
             lock: None,
             layer: None,
+            coloured: None,
             address: None,
             written: None,
             parked: false,
@@ -88,7 +91,8 @@ impl<'s> Session<'s> {
         self.survey.take()
     }
 
-    /// Searches focus on the disc at rest and turns it up.
+    /// Searches focus on the disc at rest and turns it up; where electrodes choose the layer, that
+    /// waits for [`go_to_layer`](Self::go_to_layer).
     ///
     /// # Errors
     /// No disc, another number of layers than the medium has, or an error of
@@ -100,9 +104,18 @@ impl<'s> Session<'s> {
         observer: &'s mut dyn Observer,
     ) -> Result<Self, RecordError> {
         let mut session = Self::new(bench, medium, options, observer);
-        session.survey()?;
-        session.spin_up()?;
+        session.begin()?;
         Ok(session)
+    }
+
+    /// Searches focus and turns the disc up. Where electrodes choose the layer there is nothing to be
+    /// found before one is chosen: whoever goes to a layer does both then.
+    pub(super) fn begin(&mut self) -> Result<(), RecordError> {
+        if self.medium.is_electrochromic() {
+            return Ok(());
+        }
+        self.survey()?;
+        self.spin_up()
     }
 
     /// Moves the sled to the test area of the first layer and turns the disc
@@ -173,10 +186,11 @@ impl<'s> Session<'s> {
     }
 
     pub(super) fn fail(&mut self, stage: Stage, problem: Problem) -> RecordError {
-        let light = guard::dark(&mut self.bench);
-        // Without light there is neither focus nor tracking.
+        let (light, electrodes) = guard::dark(&mut self.bench);
+        // Without light there is neither focus nor tracking, and the electrodes are in their safe state.
         self.lock = None;
-        RecordError::new(stage, self.layer, self.address, problem, self.written, light)
+        self.coloured = None;
+        RecordError::new(stage, self.layer, self.address, problem, self.written, light).with_electrodes(electrodes)
     }
 
     /// Whether the user wants to stop.
@@ -245,9 +259,10 @@ impl<'s> Session<'s> {
 
     /// Radius of an address, within what the sled can reach.
     fn radius(&self, address: Address) -> Nanometres {
-        let outwards = match self.medium.layers.get(self.layer_of(address)).map(|l| l.layout.direction) {
-            Some(Direction::Inwards) => ADDRESS_BITS - (address.0 & ADDRESS_BITS),
-            _ => address.0,
+        let outwards = match self.medium.layers.get(self.layer_of(address)).map(|l| l.layout) {
+            Some(layout) if layout.direction == Direction::Inwards => ADDRESS_BITS - (address.0 & ADDRESS_BITS),
+            Some(layout) => address.0.saturating_sub(layout.origin),
+            None => address.0,
         };
         let sector = SECTOR_BITS as f64 * self.medium.channel_bit();
         let pitch = f64::from(self.medium.track_pitch.0) * 1e-9;
@@ -261,6 +276,9 @@ impl<'s> Session<'s> {
     /// by its top bit, which is set on a layer that counts inwards.
     pub(super) fn layer_of(&self, address: Address) -> usize {
         let layers = &self.medium.layers;
+        if self.medium.is_electrochromic() {
+            return layers.iter().rposition(|l| l.layout.origin <= address.0).unwrap_or(0);
+        }
         let holds = |l: &crate::media::Layer| l.layout.test.contains(address) || l.layout.data.contains(address);
         let inwards = address.0 & 0x80_0000 != 0;
         layers

@@ -72,7 +72,14 @@ impl FocusSurvey {
 
     /// The curve of a layer.
     pub fn layer(&self, layer: usize) -> Option<&SCurve> {
-        self.layers().nth(layer)
+        self.curves.iter().find(|c| matches!(c.kind, CurveKind::Layer(n) if usize::from(n) == layer))
+    }
+
+    /// Says of the curve of a layer which one it is, where one reflects and the others are clear.
+    pub(super) fn name_layer(&mut self, layer: usize) {
+        for curve in self.curves.iter_mut().filter(|c| c.kind != CurveKind::Surface) {
+            curve.kind = CurveKind::Layer(layer as u8);
+        }
     }
 }
 

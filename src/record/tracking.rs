@@ -7,7 +7,7 @@
 
 use super::error::{RecordError, Stage};
 use super::focus::swing;
-use super::problem::Problem;
+use super::problem::{ElectrodeFault, Problem};
 use super::session::Session;
 use super::summary::TrackingLock;
 use crate::hal::{
@@ -32,20 +32,23 @@ const CALLS: u32 = 3;
 const WATCH_MS: u64 = 50;
 
 impl Session<'_> {
-    /// Closes focus and tracking on a layer and confirms it by an address.
+    /// Closes focus and tracking on a layer, coloured before where electrodes choose it, and confirms
+    /// it by an address.
     ///
     /// # Errors
     /// [`Problem::FocusFailed`], [`Problem::TrackingFailed`] or
-    /// [`Problem::WrongLayer`] after all attempts, or the bench's own.
+    /// [`Problem::WrongLayer`] after all attempts, those of
+    /// [`select_layer`](Self::select_layer), or the bench's own.
     pub fn go_to_layer(&mut self, layer: usize) -> Result<TrackingLock, RecordError> {
-        self.layer = Some(layer);
         self.address = None;
+        self.select_layer(layer)?;
         self.step(Stage::GoToLayer, 0, |s| s.do_go_to_layer(layer))
     }
 
     pub(super) fn do_go_to_layer(&mut self, layer: usize) -> Result<TrackingLock, Problem> {
         self.layout(layer)?;
         self.layer = Some(layer);
+        self.do_select(layer)?;
         if self.survey.is_none() {
             self.do_survey()?;
         }
@@ -53,7 +56,7 @@ impl Session<'_> {
         self.move_sled()?;
         self.turn(self.medium.velocity)?;
         // Where focus is closed already, a jump is quicker than a new capture.
-        if let Some(from) = from.filter(|&from| from != layer)
+        if let Some(from) = from.filter(|&from| from != layer && !self.medium.is_electrochromic())
             && self.focus_locked()?
             && self.jump_layers((layer as i64 - from as i64).clamp(-100, 100) as i8)?
             && let Ok(lock) = self.track_on(layer, 0)?
@@ -107,6 +110,10 @@ impl Session<'_> {
             found = lock.layer;
             self.observer.note(&format!("focus closed on layer {found} instead of {layer}"));
             self.bench.tracking.release()?;
+            // Bleached layers are no place to be found at, nor to jump to.
+            if self.medium.is_electrochromic() {
+                return Err(self.electrode_fault(found, ElectrodeFault::Reflects)?);
+            }
             let way = layer as i64 - found as i64;
             if jumps == 1 || !self.jump_layers(way.clamp(-100, 100) as i8)? {
                 break;

@@ -421,6 +421,7 @@ impl Session<'_> {
 /// What a sector says of itself.
 pub(super) fn sector_id(first: Address, layer: usize) -> SectorId {
     SectorId {
+        // The format has one bit for it; of more layers, the address tells which.
         layer: (layer & 1) as u8,
         writable: true,
         groove: true,

@@ -37,6 +37,8 @@ impl Limit {
 const SL: &str = "DVD-R single layer, general knowledge; check with the standard";
 const DL: &str = "DVD-R dual layer, general knowledge; check with the standard";
 
+const EC: &str = "electrochromic media: no standard; those of DVD-R, with reflectance enough for a servo";
+
 const fn set(source: &'static str, i3: f64, r_min: f64, r_max: f64) -> [Limit; 7] {
     [
         Limit::new("jitter", None, Some(8.0), "% of T", source),
@@ -53,6 +55,9 @@ const fn set(source: &'static str, i3: f64, r_min: f64, r_max: f64) -> [Limit; 7
 pub const DVD_R_DL: [Limit; 7] = set(DL, 0.20, 0.16, 0.30);
 /// Limits of a recorded DVD-R SL.
 pub const DVD_R_SL: [Limit; 7] = set(SL, 0.15, 0.45, 0.85);
+
+/// Limits of a recorded electrochromic layer while it is coloured.
+pub const ELECTROCHROMIC: [Limit; 7] = set(EC, 0.20, 0.05, 1.0);
 
 /// Outcome of one limit.
 #[derive(Clone, Debug, PartialEq, Serialize)]

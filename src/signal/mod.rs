@@ -62,7 +62,7 @@ pub use error::SignalError;
 pub use eye::{EYE_LEVELS, EYE_PHASES, Eye};
 pub use filter::{CHANNEL_CLOCK_HZ_1X, EQUALISER_K, Fir, LOW_PASS_HZ_1X, bessel_gain, equaliser_gain};
 pub use levels::{Calibration, LEVEL_RUNS, LengthLevel, LevelWindow, Levels, levels};
-pub use limits::{DVD_R_DL, DVD_R_SL, Limit, Verdict, judge, measures};
+pub use limits::{DVD_R_DL, DVD_R_SL, ELECTROCHROMIC, Limit, Verdict, judge, measures};
 pub use pll::{
     ClockedEdge, GEARS, PLL_CLOSED_LOOP_RATIO, PLL_UNITY_HZ_1X, PRESET_EDGES, Pll, PllConfig, PllState, UNLOCK_RMS_T,
 };

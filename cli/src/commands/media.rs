@@ -4,6 +4,7 @@ use clap::Args;
 use disc_hal::media::Medium;
 use disc_hal_sim::claims::{self, Finding};
 use disc_hal_sim::dual_layer::DualLayer;
+use disc_hal_sim::electrochromic;
 use disc_hal_sim::{APERTURE, ModelError};
 use serde::Serialize;
 
@@ -13,6 +14,9 @@ use crate::output;
 use crate::table::render;
 
 /// Lists the media that are built in, with what follows from their films, or prints one as a medium file.
+///
+/// Reflectances are those from outside the disc on a blank groove; of an electrochromic medium, those of a
+/// layer while it is coloured and all others are bleached, and T_L0 is that of the bleached first layer.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Examples:
@@ -34,9 +38,10 @@ pub(crate) struct MediaArgs {
 #[derive(Debug, Serialize)]
 struct Line {
     medium: String,
-    /// Percent, from outside the disc, blank groove.
-    reflectance: [f64; 2],
-    /// Percent, of the blank first layer.
+    /// Percent, from outside the disc, blank groove; of each layer of an electrochromic medium while it
+    /// is coloured and all others are bleached.
+    reflectance: Vec<f64>,
+    /// Percent, of the blank first layer; of an electrochromic one, bleached.
     transmittance: f64,
     claims_met: Vec<String>,
     description: String,
@@ -64,7 +69,8 @@ pub(super) fn run(args: &MediaArgs) -> Result<Code, Failure> {
     let mut rows =
         vec![["medium", "R_L0 %", "R_L1 %", "T_L0 %", "claims met", "description"].map(String::from).to_vec()];
     for l in lines {
-        let [r0, r1] = l.reflectance.map(|r| format!("{r:.1}"));
+        let reflectance = |layer: usize| l.reflectance.get(layer).map_or_else(|| "-".into(), |r| format!("{r:.1}"));
+        let (r0, r1) = (reflectance(0), reflectance(1));
         rows.push(vec![l.medium, r0, r1, format!("{:.1}", l.transmittance), l.claims_met.join(" "), l.description]);
     }
     output::stdout(render(&rows).as_bytes())?;
@@ -73,12 +79,22 @@ pub(super) fn run(args: &MediaArgs) -> Result<Code, Failure> {
 
 fn line(medium: Medium, findings: Result<Vec<Finding>, ModelError>) -> Result<Line, Failure> {
     let cant = |e| unusable(&medium, None, e);
+    if medium.is_electrochromic() {
+        let figures = electrochromic::figures(&medium, APERTURE).map_err(cant)?;
+        return Ok(Line {
+            reflectance: figures.iter().map(|f| 100.0 * f.reflectance[0]).collect(),
+            transmittance: 100.0 * figures.first().map_or(0.0, |f| f.transmittance[1]),
+            claims_met: Vec::new(),
+            medium: medium.name,
+            description: medium.description,
+        });
+    }
     let films = DualLayer::of(&medium).map_err(|e| cant(e.into()))?;
     let optics = films.optics().map_err(|e| cant(e.into()))?;
     let cross = films.cross_track(APERTURE);
     let findings = findings.map_err(cant)?;
     Ok(Line {
-        reflectance: [0, 1].map(|layer| 100.0 * optics.seen(&cross, layer, 0.0)),
+        reflectance: [0, 1].map(|layer| 100.0 * optics.seen(&cross, layer, 0.0)).into(),
         transmittance: 100.0 * optics.l0_transmittance,
         claims_met: findings.iter().filter(|f| f.met).map(|f| f.claim.to_string()).collect(),
         medium: medium.name,

@@ -2,6 +2,7 @@
 
 mod benches;
 mod claims;
+mod colour;
 pub(crate) mod compare;
 mod completions;
 mod conformance;
@@ -20,6 +21,7 @@ mod udev;
 mod verify;
 
 pub(crate) use claims::ClaimsArgs;
+pub(crate) use colour::ColourArgs;
 pub(crate) use compare::CompareArgs;
 pub(crate) use heat::HeatArgs;
 pub(crate) use media::MediaArgs;
@@ -56,6 +58,7 @@ pub(crate) fn run(cli: Cli) -> Result<Code, Failure> {
         Command::Conformance(args) => conformance::run(&args, voice),
         Command::Udev(args) => udev::run(&args),
         Command::Supply(args) => supply::run(&args, voice),
+        Command::Colour(args) => colour::run(&args, voice),
         Command::Media(args) => media::run(&args),
         Command::Optics(args) => optics::run(&args),
         Command::Heat(args) => heat::run(&args, voice),

@@ -1,14 +1,16 @@
 //! `disc-hal optics`: light in the films of a medium.
 
+mod electrochromic;
 mod figures;
 
 use clap::{Args, ValueEnum};
+use disc_hal::media::Medium;
 use disc_hal_sim::APERTURE;
 use disc_hal_sim::dual_layer::DualLayer;
 use disc_hal_sim::optics::Polarisation;
 
 use crate::exit::{Code, Failure};
-use crate::medium::{self, called, unusable};
+use crate::medium::{called, simulable, unusable};
 use crate::output;
 use crate::table::{plain, render};
 use figures::{Answer, LayerFigures, Point, answer};
@@ -29,7 +31,10 @@ Examples:
 
 Reflectances of a layer are as seen from outside the disc, through its surface and for the
 second layer twice through the first. Shares of places and films are of the light that
-reaches their layer. The angle is that in air.")]
+reaches their layer. The angle is that in air.
+
+Of an electrochromic medium each layer is shown coloured and bleached, at the medium's own
+wavelength and at normal incidence, while all other layers are bleached.")]
 pub(crate) struct OpticsArgs {
     /// The medium: a preset (see `disc-hal media`) or a medium file.
     #[arg(long, value_name = "NAME|FILE", default_value = "dual-layer")]
@@ -143,13 +148,13 @@ fn degrees(text: &str) -> Result<f64, String> {
 /// Computes and prints.
 pub(super) fn run(args: &OpticsArgs) -> Result<Code, Failure> {
     let asked = Some(args.medium.as_str());
-    let medium = medium::load(&args.medium)?;
-    let films = DualLayer::of(&medium).map_err(|e| unusable(&medium, asked, e.into()))?;
-    if let Some(layer) = args.layer.filter(|&l| l >= medium.layers.len()) {
-        let what = format!("the medium {} has no layer {layer}", called(&medium, asked));
-        let last = medium.layers.len() - 1;
-        return Err(Failure::new(Code::Data, what).next(format!("give one of its layers 0 to {last}")));
+    let medium = Medium::load(&args.medium)?;
+    if medium.is_electrochromic() {
+        return electrochromic::run(args, &medium);
     }
+    simulable(&medium, asked)?;
+    let films = DualLayer::of(&medium).map_err(|e| unusable(&medium, asked, e.into()))?;
+    has_layer(args, &medium)?;
     let own = [f64::from(medium.wavelength.0)];
     let wavelengths = args.wavelength.as_ref().map_or(&own[..], |w| &w.0);
     let answer = answer(&medium, &films, wavelengths, args.angle, args.polarisation, args.layer)
@@ -160,6 +165,13 @@ pub(super) fn run(args: &OpticsArgs) -> Result<Code, Failure> {
         output::stdout(page(&answer).as_bytes())?;
     }
     Ok(Code::Pass)
+}
+
+fn has_layer(args: &OpticsArgs, medium: &Medium) -> Result<(), Failure> {
+    let Some(layer) = args.layer.filter(|&l| l >= medium.layers.len()) else { return Ok(()) };
+    let what = format!("the medium {} has no layer {layer}", called(medium, Some(&args.medium)));
+    let last = medium.layers.len().saturating_sub(1);
+    Err(Failure::new(Code::Data, what).next(format!("give one of its layers 0 to {last}")))
 }
 
 fn percent(share: f64) -> String {

@@ -94,7 +94,8 @@ fn s_curve(part: &Part<'_>) -> Result<Figure, Failure> {
     let found = survey.layers().count();
     let reflectances: Vec<String> =
         survey.layers().filter(|c| c.reflectance > 0.0).map(|c| format!("{:.1} %", c.reflectance * 100.0)).collect();
-    let mut words = format!("Each layer gives an S-shaped focus error as the lens passes; {found} layers were found");
+    let count = if found == 1 { "1 layer was".into() } else { format!("{found} layers were") };
+    let mut words = format!("Each layer gives an S-shaped focus error as the lens passes; {count} found");
     if !reflectances.is_empty() {
         words.push_str(&format!(", reflecting {}", reflectances.join(" and ")));
     }

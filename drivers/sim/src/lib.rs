@@ -30,6 +30,7 @@
 //! | [`dual_layer`] | scalar interference across the track, zone by zone | R + T + A = 1, quarter-wave rules |
 //! | push-pull | orders of the groove in the lens's pupil | a field on a grid through the pupil (1e-4) |
 //! | shadow of the first layer's grooves | transfer function of the defocused lens | the overlap of its pupils (1e-7) |
+//! | [`electrochromic`] | charge of the film by its own voltage and what lies in series | exponential, RC and separable closed forms (1 %), charge over 1000 cycles, Beer and Lambert |
 //! | read-out | transfer function of the lens along the track | transfer of carriers, closed form of the edge's slope |
 //! | servos | the standard's reference servo on a spring-mounted lens | the standard's residual errors |
 //! | noise | amplifier, shot, laser, grain of the medium, dose of each mark | normal deviates to 4.5 sigma; jitter of a real disc |
@@ -54,6 +55,7 @@ pub mod defects;
 mod disc;
 mod disc_file;
 pub mod dual_layer;
+pub mod electrochromic;
 pub mod heat;
 pub mod materials;
 mod model;
@@ -74,4 +76,4 @@ pub use condition::{Condition, ConditionError, DefectKind, Depth, DiscDefect, Dy
 pub use disc_file::DiscFileError;
 pub use model::{AMBIENT, ModelError};
 pub use rig::{Fired, SimError, SimRig, Written};
-pub use world::{CrossingError, Deviations, GrooveDisplacement, TrackCrossing, groove_displacement};
+pub use world::{CellFault, CrossingError, Deviations, GrooveDisplacement, TrackCrossing, groove_displacement};

@@ -7,6 +7,7 @@ use disc_hal::hal::WriteStrategy;
 use disc_hal::media::Medium;
 
 use crate::dual_layer::{self, CrossTrack, DualLayer, MediumOptics, Place, Unsupported, WriteOptics};
+use crate::electrochromic;
 use crate::heat::{ImpulseResponse, Resolution};
 use crate::optics::StackError;
 use crate::writing::{EdgeTable, Kernel, SLOTS, SolvedEdges, Strategy, WritePower, class};
@@ -57,9 +58,18 @@ pub(crate) struct LayerModel {
     pub(crate) land: f64,
     /// Push-pull, half of its peak-to-peak over the mean, with its sign.
     pub(crate) push_pull: f64,
+    /// Mean transmission, unrecorded.
+    pub(crate) transmittance: f64,
+    /// Light that its recording film takes up, over that at which it is written with its strategy:
+    /// below 1 where a cell isn't coloured.
+    pub(crate) absorption: f64,
+    /// Depth of marks over that at the colouration at which they are written.
+    pub(crate) contrast: f64,
     /// Fall of the light on a mark by its half width in steps of `width_step`.
     depths: Vec<f32>,
     width_step: f64,
+    /// Its films, and which of their two units it is.
+    films: (DualLayer, usize),
     /// How light becomes heat when something is written in the groove, with less dye on the land,
     /// and what comes of it: computed when it is needed, it takes a second.
     write: WriteOptics,
@@ -67,6 +77,32 @@ pub(crate) struct LayerModel {
     response: OnceLock<ImpulseResponse>,
     /// Rise of temperature at which the dye decomposes, in kelvin.
     threshold: f64,
+    /// Share of the light that the film of a cell takes up when it is written on, and modulation then.
+    coloured: (f64, f64),
+}
+
+/// What light shows of a layer.
+struct Seen {
+    level: f64,
+    land: f64,
+    push_pull: f64,
+    depths: Vec<f32>,
+}
+
+fn seen(optics: &MediumOptics, cross: &CrossTrack, pitch: f64, index: usize) -> Seen {
+    let layer = optics.layer(index);
+    let level = cross.level(layer, 0.0);
+    let step = width_step(pitch);
+    Seen {
+        level,
+        land: cross.amplitude(layer, 0.0, 0.5 * pitch).norm_sqr() / level,
+        push_pull: 0.5 * cross.push_pull(layer),
+        depths: (0..WIDTHS).map(|i| cross.modulation(layer, i as f64 * step).clamp(0.0, 1.0) as f32).collect(),
+    }
+}
+
+fn width_step(pitch: f64) -> f64 {
+    0.5 * pitch / (WIDTHS - 1) as f64
 }
 
 impl LayerModel {
@@ -92,8 +128,9 @@ pub(crate) struct Model {
     /// By how much more of the second layer's light comes back over a groove of the first than on
     /// the mean, relative.
     pub(crate) groove_shadow: f64,
-    films: DualLayer,
-    optics: MediumOptics,
+    /// Of a medium of dye layers.
+    optics: Option<MediumOptics>,
+    aperture: f64,
     period: f64,
     pub(crate) bit: f64,
     pitch: f64,
@@ -104,6 +141,9 @@ pub(crate) struct Model {
 impl Model {
     /// Computes a medium for a lens of numerical aperture `aperture`.
     pub(crate) fn new(medium: &Medium, aperture: f64) -> Result<Self, ModelError> {
+        if medium.is_electrochromic() {
+            return Self::electrochromic(medium, aperture);
+        }
         let films = DualLayer::of(medium)?;
         let optics = films.optics()?;
         let cross = films.cross_track(aperture);
@@ -120,9 +160,9 @@ impl Model {
             layers,
             surface: 1.0 - optics.surface,
             groove_shadow: films.shadow(&optics, aperture).over_groove,
-            optics,
+            optics: Some(optics),
+            aperture,
             pitch: films.pitch,
-            films,
             period: 1.0 / f64::from(medium.channel_clock.0),
             bit: medium.channel_bit(),
             kernels: HashMap::new(),
@@ -130,10 +170,61 @@ impl Model {
         })
     }
 
+    /// A medium whose layers are chosen by electrodes, all of them bleached. Each is computed by itself: the
+    /// light that the others leave it is for the world to say, which knows their colouration.
+    fn electrochromic(medium: &Medium, aperture: f64) -> Result<Self, ModelError> {
+        let mut layers = Vec::new();
+        let figures = electrochromic::figures(medium, aperture)?;
+        for (index, (layer, figures)) in medium.layers.iter().zip(figures).enumerate() {
+            let percent = 100.0 * figures.reflectance[0];
+            if percent < DARKEST {
+                return Err(ModelError::TooDark { layer: index, percent, needed: DARKEST });
+            }
+            let films = electrochromic::films(medium, index, 1.0)?;
+            let (optics, cross) = (films.optics()?, films.cross_track(aperture));
+            let mut model = layer_model(&films, &optics, &cross, 0, layer.recording.temperature.0)?;
+            model.coloured = (optics.l0.groove.dye, cross.modulation(&optics.l0, electrochromic::MARK));
+            layers.push(model);
+        }
+        let n = medium.cover.n;
+        let mut model = Self {
+            layers,
+            surface: ((n - 1.0) / (n + 1.0)).powi(2),
+            groove_shadow: 0.0,
+            optics: None,
+            aperture,
+            period: 1.0 / f64::from(medium.channel_clock.0),
+            bit: medium.channel_bit(),
+            pitch: f64::from(medium.track_pitch.0) * 1e-9,
+            kernels: HashMap::new(),
+            tables: HashMap::new(),
+        };
+        for layer in 0..medium.layers.len() {
+            model.recolour(medium, layer, 0.0);
+        }
+        Ok(model)
+    }
+
+    /// Computes the light of a layer at a colouration from 0 to 1. Films that were physical when the
+    /// model was made are so at any.
+    pub(crate) fn recolour(&mut self, medium: &Medium, layer: usize, theta: f64) {
+        let Ok(films) = electrochromic::films(medium, layer, theta) else { return };
+        let Ok(optics) = films.optics() else { return };
+        let cross = films.cross_track(self.aperture);
+        let (surface, model) = (1.0 - self.surface, &mut self.layers[layer]);
+        let light = seen(&optics, &cross, films.pitch, 0);
+        model.reflectance = surface * surface * light.level;
+        (model.land, model.push_pull) = (light.land, light.push_pull);
+        model.transmittance = optics.l0_transmittance;
+        let (absorbed, modulation) = model.coloured;
+        model.absorption = optics.l0.groove.dye / absorbed;
+        model.contrast = (cross.modulation(&optics.l0, electrochromic::MARK) / modulation).clamp(0.0, 1.0);
+    }
+
     /// Light that passes the first layer, over that when it is blank, if a share
     /// `recorded` of its groove is marks.
     pub(crate) fn transmission(&self, recorded: f64) -> f64 {
-        self.optics.l0_transmittance_recorded(recorded) / self.optics.l0_transmittance
+        self.optics.as_ref().map_or(1.0, |o| o.l0_transmittance_recorded(recorded) / o.l0_transmittance)
     }
 
     /// Tracks of the first layer through which the light for the second passes, either way.
@@ -147,9 +238,10 @@ impl Model {
         let strategy = Strategy::from(strategy);
         // The speed in mm/s: finer differences don't show.
         let speed = (velocity * 1e3).round() as u64;
-        let (model, films, period) = (&self.layers[layer], &self.films, self.period);
+        let (model, period) = (&self.layers[layer], self.period);
         let kernel = self.kernels.entry((layer, speed)).or_insert_with(|| {
-            let key = (films.clone(), layer, model.spot_radius, velocity, period);
+            let (films, unit) = model.films.clone();
+            let key = (films, unit, model.spot_radius, velocity, period);
             known_kernel(&key).unwrap_or_else(|| {
                 let kernel = Arc::new(Kernel::new(model.response(), velocity, period));
                 remember_kernel(key, &kernel);
@@ -176,7 +268,7 @@ impl Model {
     }
 }
 
-/// What a kernel follows from: films, layer, spot radius, speed of the track and channel period.
+/// What a kernel follows from: films, which of their units, spot radius, speed of the track and channel period.
 type KernelKey = (DualLayer, usize, f64, f64, f64);
 
 /// Kernels that this process keeps: both layers of some media, a few megabytes each.
@@ -207,17 +299,19 @@ fn layer_model(
     index: usize,
     decomposition: f64,
 ) -> Result<LayerModel, ModelError> {
-    let layer = optics.layer(index);
-    let blank = cross.level(layer, 0.0);
-    let width_step = 0.5 * films.pitch / (WIDTHS - 1) as f64;
-    let depths = (0..WIDTHS).map(|i| cross.modulation(layer, i as f64 * width_step).clamp(0.0, 1.0) as f32).collect();
+    let light = seen(optics, cross, films.pitch, index);
     let write = dual_layer::writing_at(films, index, Place::Groove)?;
     Ok(LayerModel {
         reflectance: optics.seen(cross, index, 0.0),
-        land: cross.amplitude(layer, 0.0, 0.5 * films.pitch).norm_sqr() / blank,
-        push_pull: 0.5 * cross.push_pull(layer),
-        depths,
-        width_step,
+        land: light.land,
+        push_pull: light.push_pull,
+        transmittance: optics.l0_transmittance,
+        absorption: 1.0,
+        contrast: 1.0,
+        coloured: (1.0, 1.0),
+        depths: light.depths,
+        width_step: width_step(films.pitch),
+        films: (films.clone(), index),
         write,
         spot_radius: cross.spot_radius,
         response: OnceLock::new(),

@@ -3,9 +3,10 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use disc_hal::hal::{
-    Acquisition, Address, ArmToken, Chunk, DetectorSpec, Error, ErrorKind, FocusCapture, FocusServo, FocusSpec,
-    FocusStatus, LaserArray, LaserArraySpec, LaserStatus, MicrometresPerSecond, Microwatts, Nanometres, Outcome, Part,
-    Photodetector, Polarity, Result, ShotId, ShotPlan, Source, Spindle, SpindleFlags, SpindleSpec, SpindleStatus,
+    Acquisition, Address, ArmToken, Chunk, DetectorSpec, Electrode, ElectrodeReading, ElectrodeSupply, Error,
+    ErrorKind, FocusCapture, FocusServo, FocusSpec, FocusStatus, LaserArray, LaserArraySpec, LaserStatus,
+    MicrometresPerSecond, Microwatts, Millivolts, MillivoltsPerSecond, Nanometres, Outcome, Part, Photodetector,
+    Polarity, Result, ShotId, ShotPlan, Source, Spindle, SpindleFlags, SpindleSpec, SpindleStatus, SupplySpec,
     TrackingMethod, TrackingServo, TrackingSpec, TrackingStatus, WriteStrategy,
 };
 use embedded_hal::delay::DelayNs;
@@ -278,6 +279,37 @@ impl Spindle for SimSpindle {
             velocity: MicrometresPerSecond((m.velocity * 1e6).round() as u32),
             radius: Nanometres((m.sled * 1e9).round() as i32),
         })
+    }
+}
+
+/// The electrode supply.
+#[derive(Debug)]
+pub(crate) struct SimElectrodes {
+    pub(crate) world: Shared,
+    pub(crate) spec: SupplySpec,
+}
+
+impl ElectrodeSupply for SimElectrodes {
+    fn spec(&self) -> &SupplySpec {
+        &self.spec
+    }
+
+    fn set(&mut self, electrode: Electrode, voltage: Millivolts, slew: MillivoltsPerSecond) -> Result<Millivolts> {
+        let held = self.spec.check(electrode, voltage, slew)?;
+        self.world.lock().cells.set(electrode, held, slew);
+        Ok(held)
+    }
+
+    fn measure(&mut self, electrode: Electrode) -> Result<ElectrodeReading> {
+        if usize::from(electrode.0) >= self.spec.electrodes.len() {
+            return Err(Error::new(Part::Electrode, ErrorKind::InvalidArgument));
+        }
+        self.world.lock().cells.measure(electrode)
+    }
+
+    fn make_safe(&mut self) -> Result<()> {
+        self.world.lock().cells.make_safe();
+        Ok(())
     }
 }
 

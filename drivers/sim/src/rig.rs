@@ -10,8 +10,8 @@ use crate::condition::{Condition, ConditionError};
 use crate::defects::{Defect, DefectiveRig};
 use crate::disc_file::{self, DiscFileError};
 use crate::model::ModelError;
-use crate::parts::{self, Shared, SimDelay, SimDetector, SimFocus, SimLasers, SimSpindle, SimTracking};
-use crate::world::{Deviations, Disc, World};
+use crate::parts::{self, Shared, SimDelay, SimDetector, SimElectrodes, SimFocus, SimLasers, SimSpindle, SimTracking};
+use crate::world::{self, CellFault, Deviations, Disc, World};
 
 /// Why a simulated bench can't be opened.
 #[derive(Debug, thiserror::Error)]
@@ -77,6 +77,8 @@ pub struct SimRig {
     tracking: SimTracking,
     detector: SimDetector,
     spindle: SimSpindle,
+    /// For a disc whose layers are chosen by electrodes.
+    electrodes: Option<SimElectrodes>,
     delay: SimDelay,
     path: Option<PathBuf>,
     /// Shots on the disc as its file has it.
@@ -137,6 +139,7 @@ impl SimRig {
     fn with_disc(disc: Disc, path: Option<PathBuf>) -> Result<Self, SimError> {
         let (name, seed) = (disc.medium.name.clone(), disc.seed);
         let stored = disc.shots;
+        let supply = world::supply_spec(&disc.medium);
         let world = World::new(disc).map_err(|source| SimError::Medium { medium: name, source })?;
         let world = Shared::new(world);
         let (lasers, focus, tracking, detector, spindle) = parts::specs();
@@ -152,6 +155,7 @@ impl SimRig {
             tracking: SimTracking { world: world.clone(), spec: tracking },
             detector: SimDetector { world: world.clone(), spec: detector },
             spindle: SimSpindle { world: world.clone(), spec: spindle },
+            electrodes: supply.map(|spec| SimElectrodes { world: world.clone(), spec }),
             delay: SimDelay { world: world.clone() },
             world,
             path,
@@ -177,6 +181,26 @@ impl SimRig {
     /// waits for: for benches that have to answer in time while they write.
     pub fn prepare(&self) {
         self.world.lock().prepare();
+    }
+
+    /// The same tester with something wrong between an output of its supply and the cell of that
+    /// layer.
+    #[must_use]
+    pub fn with_cell_fault(self, layer: usize, fault: CellFault) -> Self {
+        self.world.lock().cells.spoil(layer, fault);
+        self
+    }
+
+    /// Tells whether every electrode is in its declared safe state, wherever the rig goes: what a
+    /// voltmeter would see, not what the bench says of itself.
+    pub fn electrodes_safe(&self) -> impl Fn() -> bool + Send + Sync + 'static {
+        let world = self.world.clone();
+        move || world.lock().cells.are_safe()
+    }
+
+    /// Colouration of a layer from 0 to 1, as a microscope would see it; `None` where nothing colours.
+    pub fn colouration(&self, layer: usize) -> Option<f64> {
+        self.world.lock().cells.colouration(layer)
     }
 
     pub(crate) fn world(&self) -> &Shared {
@@ -278,19 +302,27 @@ impl Rig for SimRig {
     }
 
     fn bench(&mut self) -> Bench<'_> {
-        Bench::new(
+        let bench = Bench::new(
             &mut self.lasers,
             &mut self.focus,
             &mut self.tracking,
             &mut self.detector,
             &mut self.spindle,
             &mut self.delay,
-        )
+        );
+        match &mut self.electrodes {
+            Some(electrodes) => bench.with_electrodes(electrodes),
+            None => bench,
+        }
     }
 
     fn off_handle(&self) -> OffHandle {
         let world = self.world.clone();
-        OffHandle::new(move || world.lock().off())
+        OffHandle::new(move || {
+            let mut world = world.lock();
+            world.off();
+            world.cells.make_safe();
+        })
     }
 
     fn close(&mut self) -> io::Result<()> {
@@ -304,7 +336,9 @@ impl Rig for SimRig {
 impl Drop for SimRig {
     fn drop(&mut self) {
         // Made safe in any case; the disc is stored by `close`, which can report.
-        self.world.lock().off();
+        let mut world = self.world.lock();
+        world.off();
+        world.cells.make_safe();
     }
 }
 

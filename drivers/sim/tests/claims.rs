@@ -12,6 +12,11 @@ fn preset(name: &str) -> Medium {
     Medium::load(name).unwrap()
 }
 
+/// Those that the claims of patents A and B are about.
+fn of_dye() -> impl Iterator<Item = &'static str> {
+    Medium::presets().filter(|name| !preset(name).is_electrochromic())
+}
+
 fn met(findings: &[Finding]) -> String {
     findings.iter().filter(|f| f.met).map(|f| f.claim.to_string()).collect::<Vec<_>>().join(" ")
 }
@@ -19,7 +24,7 @@ fn met(findings: &[Finding]) -> String {
 #[test]
 fn every_claim_has_a_preset_that_meets_it_and_one_that_does_not() {
     use Claim::{A1, A2, A3, A4, A5, B1, B2, B3, B4, B5, B6};
-    let names: Vec<&str> = Medium::presets().collect();
+    let names: Vec<&str> = of_dye().collect();
     let found: Vec<(&str, Vec<Finding>)> = names.iter().map(|n| (*n, check(&preset(n)).unwrap())).collect();
     for (name, findings) in &found {
         println!("{name:24} {}", met(findings));
@@ -209,7 +214,7 @@ fn one_strategy_serves_both_layers_where_the_heat_is_matched() {
 
 #[test]
 fn every_preset_that_can_be_recorded_is_calibrated_on_both_layers() {
-    for name in Medium::presets().filter(|n| !["not-inverted", "thin-dye"].contains(n)) {
+    for name in of_dye().filter(|n| !["not-inverted", "thin-dye"].contains(n)) {
         let m = preset(name);
         for layer in 0..2 {
             let mut rig = SimRig::blank(m.clone(), 1).unwrap();

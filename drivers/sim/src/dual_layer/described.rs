@@ -3,13 +3,19 @@
 use disc_hal::media::{Body, Film, FilmRole, Layer, Medium};
 
 use super::{Coat, DualLayer, Unit};
-use crate::complex::c64;
+use crate::complex::{C64, c64};
 use crate::materials::{Dye, Material};
 
 /// A description that is sound but that the simulator has no model for.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the simulator has no model for it: {0}")]
 pub struct Unsupported(String);
+
+impl Unsupported {
+    pub(crate) fn new(what: impl Into<String>) -> Self {
+        Self(what.into())
+    }
+}
 
 fn unsupported(what: impl Into<String>) -> Unsupported {
     Unsupported(what.into())
@@ -35,9 +41,25 @@ fn coat(f: &Film, groove_width: f64) -> Coat {
 /// One layer as a recording unit.
 fn unit(index: usize, layer: &Layer, pitch: f64) -> Result<Unit, Unsupported> {
     let place = |role| layer.films.iter().position(|f| f.role == role);
+    if layer.cell.is_some() {
+        return Err(unsupported(format!(
+            "layer {index} is electrochromic, and this is computed for layers of dye only"
+        )));
+    }
     let (Some(dye_at), Some(reflector)) = (place(FilmRole::Dye), place(FilmRole::Reflector)) else {
         return Err(unsupported(format!("layer {index}: a layer needs a dye and a reflector")));
     };
+    recording_unit(index, layer, pitch, dye_at, reflector)
+}
+
+/// A layer whose film `dye_at` is recorded on, and whose film `reflector` conducts heat best.
+fn recording_unit(
+    index: usize,
+    layer: &Layer,
+    pitch: f64,
+    dye_at: usize,
+    reflector: usize,
+) -> Result<Unit, Unsupported> {
     let width = layer.groove.width.0;
     if width >= pitch {
         return Err(unsupported(format!(
@@ -67,6 +89,28 @@ fn unit(index: usize, layer: &Layer, pitch: f64) -> Result<Unit, Unsupported> {
 }
 
 impl DualLayer {
+    /// One electrochromic layer, its film of index `coloured`, as the first of two that are alike: its
+    /// farther electrode takes the reflector's place.
+    pub(crate) fn of_cell(medium: &Medium, index: usize, coloured: C64) -> Result<Self, Unsupported> {
+        let missing = || unsupported(format!("layer {index} has no electrochromic film between electrodes"));
+        let layer = medium.layers.get(index).ok_or_else(missing)?;
+        let film = layer.films.iter().position(|f| f.role == FilmRole::Electrochromic).ok_or_else(missing)?;
+        let electrode = layer.films.iter().rposition(|f| f.role == FilmRole::Electrode).ok_or_else(missing)?;
+        let pitch = f64::from(medium.track_pitch.0) * 1e-9;
+        let mut unit = recording_unit(index, layer, pitch, film, electrode)?;
+        unit.dye.unrecorded.index = coloured;
+        let resin = transparent(&medium.bond);
+        Ok(Self {
+            wavelength: f64::from(medium.wavelength.0) * 1e-9,
+            substrate: if index == 0 { transparent(&medium.cover) } else { resin },
+            bond: resin,
+            bond_thickness: medium.bond.thickness.0,
+            l0: unit.clone(),
+            l1: unit,
+            pitch,
+        })
+    }
+
     /// The films of a described medium.
     ///
     /// # Errors

@@ -180,6 +180,7 @@ impl World {
     pub(super) fn note(&mut self, before: Spot) {
         let now = self.now();
         let light = self.light() as f32;
+        let contrast = self.spot.layer.map_or(1.0, |layer| self.model.layers[layer].contrast);
         let Some(capture) = &mut self.capture else { return };
         let spot = &self.spot;
         let way = spot.bits - before.bits;
@@ -218,7 +219,7 @@ impl World {
             light,
             own: (spot.sum - spot.stray) as f32,
             stray: spot.stray as f32,
-            sharp: (super::servo::sharpness(spot.defocus) * 0.5 * (1.0 + phase(spot.error).cos())) as f32,
+            sharp: (contrast * super::servo::sharpness(spot.defocus) * 0.5 * (1.0 + phase(spot.error).cos())) as f32,
             focus_error: spot.focus_error as f32,
             push_pull: spot.push_pull as f32,
             wobble,

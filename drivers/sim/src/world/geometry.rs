@@ -22,6 +22,8 @@ const DATA_START: f64 = 0x03_0000 as f64;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Spiral {
     direction: Direction,
+    /// Channel bits of what lies over sector 0 of the first layer.
+    origin: f64,
     pitch: f64,
     bit: f64,
     /// How far its tracks lie outwards of those of the first layer, in metres.
@@ -44,9 +46,10 @@ impl Spiral {
         let pitch = f64::from(medium.track_pitch.0) * 1e-9;
         let of = |layer: usize| medium.layers.get(layer);
         let direction = of(layer).map_or(Direction::Outwards, |l| l.layout.direction);
+        let origin = of(layer).map_or(0.0, |l| f64::from(l.layout.origin) * SECTOR_BITS);
         let phase = |layer| of(layer).map_or(0.0, |l| l.groove.phase.0);
         let shift = (phase(layer) - phase(0)) / 360.0 * pitch;
-        Self { direction, pitch, bit: medium.channel_bit(), shift }
+        Self { direction, origin, pitch, bit: medium.channel_bit(), shift }
     }
 
     /// The way of rising addresses: 1 outwards, -1 inwards.
@@ -60,8 +63,16 @@ impl Spiral {
     /// A place in channel bits from sector 0 of the first layer at this radius.
     fn unfold(&self, bits: f64) -> f64 {
         match self.direction {
-            Direction::Outwards => bits,
+            Direction::Outwards => bits - self.origin,
             Direction::Inwards => f64::from(1 << 24) * SECTOR_BITS - bits,
+        }
+    }
+
+    /// The other way round.
+    fn fold(&self, unfolded: f64) -> f64 {
+        match self.direction {
+            Direction::Outwards => unfolded + self.origin,
+            Direction::Inwards => f64::from(1 << 24) * SECTOR_BITS - unfolded,
         }
     }
 
@@ -85,7 +96,7 @@ impl Spiral {
         let fraction = turns - turns.floor();
         let track = DATA_RADIUS + self.pitch * (turn + self.outwards() * fraction);
         let arc = core::f64::consts::PI * (track * track - DATA_RADIUS * DATA_RADIUS) / self.pitch;
-        let bits = self.unfold(arc / self.bit + DATA_START * SECTOR_BITS);
+        let bits = self.fold(arc / self.bit + DATA_START * SECTOR_BITS);
         TrackPoint { bits, error: radius - self.shift - track, turn }
     }
 

@@ -9,6 +9,7 @@
 //! times the crossover of the tracking loop, on DVD-R), and a step takes most of its period.
 
 mod acquisition;
+mod cells;
 mod condition;
 mod crossing;
 mod deviations;
@@ -39,6 +40,8 @@ use radial::Radial;
 use servo::STEP;
 
 pub(crate) use acquisition::{Capture, PASSING_FROM, detector_spec};
+pub use cells::CellFault;
+pub(crate) use cells::{Cells, supply_spec};
 pub use crossing::{CrossingError, GrooveDisplacement, TrackCrossing, groove_displacement};
 pub use deviations::Deviations;
 pub(crate) use focus::focus_spec;
@@ -141,6 +144,8 @@ pub(crate) struct World {
     flutter_now: f64,
     pub(crate) focus: Focus,
     pub(crate) radial: Radial,
+    /// Those of an electrochromic disc.
+    pub(crate) cells: Cells,
     pub(crate) lasers: Lasers,
     writer: Option<Writer>,
     /// Every shot that has made light.
@@ -190,6 +195,7 @@ impl World {
             flutter_now: 0.0,
             focus: Focus::new(),
             radial: Radial::new(noise.stream(Purpose::Mechanics, 2, disc.shots)),
+            cells: Cells::new(&disc.medium),
             lasers: Lasers::new(),
             writer: None,
             fired: Vec::new(),
@@ -243,6 +249,7 @@ impl World {
 
     fn step(&mut self) {
         self.steps += 1;
+        self.colour();
         self.turn();
         let before = self.spot;
         self.look();
@@ -303,7 +310,7 @@ impl World {
         let mut spot = Spot::default();
         for (layer, model) in self.model.layers.iter().enumerate() {
             let u = lens - self.focus_of(layer);
-            let shade = if layer == 0 { 1.0 } else { self.shade.0 * self.shade.0 };
+            let shade = self.through(layer).powi(2);
             let reflectance = model.reflectance * shade * back;
             focus_error += reflectance * servo::s_curve(u);
             if nearest.is_none_or(|(seen, _)| seen != layer) {
@@ -319,7 +326,7 @@ impl World {
             let model = &self.model.layers[layer];
             let phase = 2.0 * core::f64::consts::PI * error / self.pitch();
             let grooves = if layer == 0 { 1.0 } else { self.groove_shadow() };
-            let shade = if layer == 0 { 1.0 } else { self.shade.0 * self.shade.0 };
+            let shade = self.through(layer).powi(2);
             let crossing = 1.0 + (model.land - 1.0) * 0.5 * (1.0 - phase.cos());
             let sharp = servo::sharpness(u);
             spot.layer = Some(layer);
@@ -340,12 +347,16 @@ impl World {
     /// Light of the second layer as the grooves of the first in its way let it pass, over the mean:
     /// nearly all of their pattern is averaged in the cone.
     fn groove_shadow(&self) -> f64 {
+        if self.model.groove_shadow == 0.0 {
+            return 1.0;
+        }
         let TrackPoint { error, .. } = self.spirals[0].nearest(self.radius(0), self.mechanics.turns);
         1.0 + self.model.groove_shadow * (core::f64::consts::TAU * error / self.pitch()).cos()
     }
 
     /// Radius of the spot in the frame of a layer's tracks.
     fn radius(&self, layer: usize) -> f64 {
+        // Layers beyond the second are made on it, and swing with it.
         let eccentricity = &self.eccentricity[layer.min(1)];
         self.mechanics.sled + self.radial.actuator.x - eccentricity.at(self.mechanics.turns)
     }
@@ -357,7 +368,8 @@ impl World {
     /// How much of the first layer, where the light for the second passes, is
     /// recorded; looked up again when the spot has moved on by some tracks.
     fn look_through(&mut self) {
-        let Some(layer @ 1..) = self.spot.layer else { return };
+        // Bleached layers are clear, whatever is recorded on them.
+        let Some(layer @ 1..) = self.spot.layer.filter(|_| self.cells.colouration(0).is_none()) else { return };
         // Another shot may have changed what is there.
         let place = (self.disc.shots << 32) + (self.spot.bits / 4e6) as u64;
         if self.shade.1 == place {

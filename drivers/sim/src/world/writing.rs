@@ -147,8 +147,8 @@ impl World {
     /// Writes from `from` to the spot; returns where the shot ended if it did.
     fn write_on(&mut self, from: f64) -> Option<f64> {
         let defocus = (self.spot.defocus / RAYLEIGH).powi(2);
-        let shade = if self.spot.layer == Some(0) { 1.0 } else { self.shade.0 };
-        let gain = shade / (1.0 + defocus) * self.local.heat();
+        let taken = self.spot.layer.map_or(1.0, |layer| self.through(layer) * self.model.layers[layer].absorption);
+        let gain = taken / (1.0 + defocus) * self.local.heat();
         let bits_per_second = self.mechanics.velocity / self.model.bit;
         let writer = self.writer.as_mut()?;
         let layer = writer.layer;
