@@ -1,4 +1,4 @@
-//! Heat solvers: lines 8 to 10 of `docs/performance.md`.
+//! Heat solvers and a point of a power calibration: lines 8 to 11 of `docs/performance.md`.
 //!
 //! `RAYON_NUM_THREADS=1 cargo bench -p disc-hal-sim --bench heat`
 //!
@@ -13,6 +13,7 @@ use disc_hal_sim::APERTURE;
 use disc_hal_sim::dual_layer::{DualLayer, writing};
 use disc_hal_sim::heat::{Body, Deposit, Layer, Mesh, Section, Solid, Solver, Source};
 
+mod calibration;
 #[allow(dead_code, unreachable_pub)]
 #[path = "../../../benches/harness/mod.rs"]
 mod harness;
@@ -286,5 +287,6 @@ fn run() {
             .collect(),
     );
     println!("   impulse response of a dye layer, 3.2 us: {:.0} ms", response.ns * 1e-6);
+    calibration::line(&heat, spot);
     harness::quiet(start);
 }
