@@ -295,6 +295,8 @@ fn a_supply_without_a_lease_needs_consent() {
         let mut fake = Fake::new(&medium);
         let mut supply = MockElectrodeSupply::new();
         supply.expect_spec().return_const(SupplySpec { keeps_lease, ..SupplySpec::default() });
+        // Whatever becomes of the session, it leaves the electrodes in their safe state.
+        supply.expect_make_safe().times(1..).returning(|| Ok(()));
         let mut options = Options::default();
         options.without_lease = consent;
         let mut silent = Silent;
@@ -306,7 +308,10 @@ fn a_supply_without_a_lease_needs_consent() {
             }
             Err(error) => {
                 assert!(refused && matches!(error.problem(), Problem::NoLease), "{keeps_lease} {consent}: {error}");
-                assert!(error.to_string().contains("consent") && error.to_string().ends_with("the lasers are off"));
+                assert!(
+                    error.to_string().contains("consent")
+                        && error.to_string().ends_with("the lasers are off, the electrodes are in their safe state")
+                );
             }
         }
     }
