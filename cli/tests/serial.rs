@@ -207,7 +207,8 @@ fn a_second_host_is_told_who_has_the_bench() {
     assert!(info.status.success(), "{}", String::from_utf8_lossy(&info.stderr));
     assert!(killed.elapsed() > Duration::from_secs(4), "{:?}", killed.elapsed());
     let seen = events(d);
-    assert!(seen.matches("opened by").count() == 2 && seen.contains("dark at"), "{seen}");
+    // One that gets it late, from a bench that is slow, may have given up before.
+    assert!(seen.matches("opened by").count() >= 2 && seen.contains("dark at"), "{seen}");
 }
 
 #[test]
