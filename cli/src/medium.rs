@@ -30,6 +30,13 @@ pub(crate) fn load(asked: &str) -> Result<Medium, Failure> {
     Ok(medium)
 }
 
+/// A preset or a medium file of either kind that the simulator can do with.
+pub(crate) fn of_either_kind(asked: &str) -> Result<Medium, Failure> {
+    let medium = Medium::load(asked)?;
+    simulable(&medium, Some(asked))?;
+    Ok(medium)
+}
+
 /// Whether it has what the simulator simulates: two layers, or any number that electrodes choose from. A
 /// bench on a link does with one.
 pub(crate) fn simulable(medium: &Medium, asked: Option<&str>) -> Result<(), Failure> {

@@ -61,10 +61,30 @@ fn what_its_films_do_is_shown_and_what_is_about_dye_is_refused() {
     }
     for command in [
         &["heat", "--layer", "0", "--power", "12mW", "--pulse", "40ns", "--medium", MEDIUM][..],
-        &["claims", "--medium", MEDIUM],
         &["compare", "--no-recording", "dual-layer", MEDIUM],
     ] {
         fails(d, command, 6, &["`ec-pedot-4` is electrochromic", "next:"]);
     }
     assert!(said(d, &["media"]).lines().any(|l| l.starts_with(MEDIUM)));
+}
+
+#[test]
+fn its_claims_are_those_of_cells() {
+    let dir = folder();
+    let d = dir.path();
+    let told = said(d, &["claims", "--medium", "ec-photoconductor", "--require", "C12"]);
+    for claim in ["C9", "C10", "C12", "C13"] {
+        assert!(told.lines().any(|l| l.starts_with(&format!("{claim}  met "))), "{claim}: {told}");
+    }
+    let without = run(d, &["claims", "--medium", MEDIUM, "--claim", "c13", "--require", "C9", "--json"]);
+    assert_eq!(without.status.code(), Some(1));
+    let json: serde_json::Value = serde_json::from_slice(&without.stdout).unwrap();
+    assert_eq!((&json["claims"][0]["met"], &json["claims"][1]["met"]), (&false.into(), &true.into()));
+    fails(
+        d,
+        &["claims", "--medium", MEDIUM, "--claim", "A1"],
+        6,
+        &["claim A1", "electrochromic", "next: ask it for C9"],
+    );
+    fails(d, &["claims", "--claim", "C9"], 6, &["claim C9", "of dye", "A1"]);
 }

@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::check::{need, within};
 use super::quantity::{
-    Activation, ChargeDensity, ColorationEfficiency, Current, Duration, Resistance, Surface, Voltage,
+    Activation, AreaResistance, ChargeDensity, ColorationEfficiency, Current, Duration, Intensity, Resistance, Surface,
+    Voltage,
 };
 use super::{FilmRole, Layer};
 use crate::hal::Millivolts;
@@ -38,8 +39,46 @@ pub struct Cell {
     pub resistance: Resistance,
     /// Area of the electrodes.
     pub area: Surface,
+    /// A film in series that conducts where it is lit or warm, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accelerator: Option<Accelerator>,
     /// Voltages and current that it is driven with.
     pub drive: Drive,
+}
+
+/// What a film of the role [`Accelerator`](FilmRole::Accelerator) does: it lies in series with the one that
+/// colours, and leaves it without voltage where it is dark and cold (patent C, claims 9 and 12).
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Accelerator {
+    /// Resistance times area in the dark, at 25 C.
+    pub resistance: AreaResistance,
+    /// Activation energy of its conductivity; without it, heat doesn't change it.
+    #[serde(default, skip_serializing_if = "is_nothing")]
+    pub activation: Activation,
+    /// What light does to it, if it does something.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub light: Option<Photoconduction>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
+fn is_nothing(energy: &Activation) -> bool {
+    energy.0 == 0.0
+}
+
+/// Conductivity by light: it grows with a power of the intensity, and fades when the light is gone.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Photoconduction {
+    /// Intensity that adds as much conductivity as there is in the dark.
+    pub intensity: Intensity,
+    /// Power of the intensity with which the added conductivity grows, 0.3 to 1: a half where carriers
+    /// recombine with one another, as in amorphous silicon.
+    pub exponent: f64,
+    /// Life of the carriers.
+    pub life: Duration,
 }
 
 /// How a cell is driven.
@@ -72,6 +111,13 @@ impl Cell {
         self.charge.0 * self.area.0
     }
 
+    /// Time scale, in seconds, of a change of the whole layer in the dark at 25 C: the film's own time constant,
+    /// and that of filling it through its accelerator.
+    pub fn pace(&self) -> f64 {
+        let through = self.accelerator.map_or(0.0, |a| a.resistance.0 * self.charge.0 / self.drive.colour.0.abs());
+        self.colouring.0.max(self.bleaching.0) + through
+    }
+
     /// Optical density of full colouration, decadic and for one pass.
     pub fn full_density(&self) -> f64 {
         self.efficiency.0 * self.charge.0
@@ -92,7 +138,34 @@ pub(super) fn films(layer: &Layer) -> Result<(), String> {
     let last = layer.films.iter().rposition(|f| f.role == FilmRole::Electrode);
     need(at(FilmRole::Electrode) < at(FilmRole::Electrochromic) && at(FilmRole::Electrochromic) < last, || {
         "its electrochromic film must lie between its electrodes".into()
-    })
+    })?;
+    let accelerators = count(FilmRole::Accelerator);
+    let described = usize::from(layer.cell.is_some_and(|c| c.accelerator.is_some()));
+    need(accelerators == described, || match described {
+        0 => "it has an accelerator film and no [layer.cell.accelerator] that says what it does".into(),
+        _ => format!("it has {accelerators} accelerator films, and its [layer.cell.accelerator] is of one"),
+    })?;
+    need(
+        described == 0 || at(FilmRole::Electrode) < at(FilmRole::Accelerator) && at(FilmRole::Accelerator) < last,
+        || "its accelerator film must lie between its electrodes".into(),
+    )
+}
+
+fn check_accelerator(accelerator: &Accelerator) -> Result<(), String> {
+    let Accelerator { resistance, activation, light } = accelerator;
+    need(within(resistance.0, 1e-7, 1e4), || {
+        format!("resistance {resistance} is not between 0.001 ohm cm2 and 1e5 kohm cm2")
+    })?;
+    need(within(activation.0, 0.0, 3.0), || format!("activation energy {activation} is not between 0 and 3 eV"))?;
+    need(activation.0 > 0.0 || light.is_some(), || {
+        "neither heat nor light changes it: give it an activation energy or [layer.cell.accelerator.light]".into()
+    })?;
+    let Some(light) = light else { return Ok(()) };
+    need(within(light.intensity.0, 1e-3, 1e12), || {
+        format!("light: intensity {} is not between 1e-6 nW/um2 and 1000 mW/um2", light.intensity)
+    })?;
+    need(within(light.exponent, 0.3, 1.0), || format!("light: exponent {} is not between 0.3 and 1", light.exponent))?;
+    need(within(light.life.0, 1e-9, 100.0), || format!("light: life {} is not between 1 ns and 100 s", light.life))
 }
 
 /// Whether the values can be meant.
@@ -110,7 +183,7 @@ pub(super) fn check(cell: &Cell) -> Result<(), String> {
     need(within(cell.coloured_n, 0.5, 5.0), || format!("coloured_n = {} is not between 0.5 and 5", cell.coloured_n))?;
     need(within(cell.spread.0, 0.005, 1.0), || format!("spread {} is not between 5 mV and 1 V", cell.spread))?;
     for (name, time) in [("colouring", cell.colouring), ("bleaching", cell.bleaching)] {
-        need(within(time.0, 1e-3, 1e3), || format!("{name} time {time} is not between 1 ms and 1000 s"))?;
+        need(within(time.0, 1e-6, 1e3), || format!("{name} time {time} is not between 1 us and 1000 s"))?;
     }
     need(within(cell.activation.0, 0.0, 3.0), || {
         format!("activation energy {} is not between 0 and 3 eV", cell.activation)
@@ -119,6 +192,9 @@ pub(super) fn check(cell: &Cell) -> Result<(), String> {
         format!("resistance {} is not between 0 and 1 Mohm", cell.resistance)
     })?;
     need(within(cell.area.0, 1e-10, 0.02), || format!("area {} is not between 1e-6 and 200 cm2", cell.area))?;
+    if let Some(accelerator) = &cell.accelerator {
+        check_accelerator(accelerator).map_err(|what| format!("accelerator: {what}"))?;
+    }
     let drive = &cell.drive;
     need(drive.least.0 < drive.most.0 && within(drive.most.0.max(-drive.least.0), 0.0, 30.0), || {
         format!(
@@ -149,6 +225,10 @@ mod tests {
 
     fn medium() -> Medium {
         Medium::load("ec-pedot-4").unwrap()
+    }
+
+    fn accelerator(medium: &mut Medium) -> &mut Accelerator {
+        medium.layers[1].cell.as_mut().unwrap().accelerator.as_mut().unwrap()
     }
 
     #[test]
@@ -184,6 +264,20 @@ mod tests {
         ];
         for (change, words) in changes {
             let mut medium = medium();
+            change(&mut medium);
+            let message = medium.check().unwrap_err().to_string();
+            assert!(words.iter().all(|w| message.contains(w)), "{words:?}: {message}");
+        }
+        let accelerators: [(Change, &[&str]); 6] = [
+            (|m| m.layers[1].cell.as_mut().unwrap().accelerator = None, &["layer 1", "no [layer.cell.accelerator]"]),
+            (|m| m.layers[1].films[2].role = FilmRole::Electrolyte, &["layer 1", "0 accelerator films"]),
+            (|m| m.layers[1].films.swap(2, 4), &["layer 1", "accelerator film must lie between"]),
+            (|m| accelerator(m).light = None, &["layer 1", "neither heat nor light"]),
+            (|m| accelerator(m).light.as_mut().unwrap().exponent = 2.0, &["accelerator: light: exponent 2"]),
+            (|m| accelerator(m).resistance.0 = -1.0, &["accelerator: resistance -10000 ohm cm2"]),
+        ];
+        for (change, words) in accelerators {
+            let mut medium = Medium::load("ec-photoconductor").unwrap();
             change(&mut medium);
             let message = medium.check().unwrap_err().to_string();
             assert!(words.iter().all(|w| message.contains(w)), "{words:?}: {message}");

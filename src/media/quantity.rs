@@ -188,6 +188,14 @@ quantity!(
     Resistance, "resistance", "2 ohm", [("ohm", 0), ("kohm", 3)]
 );
 quantity!(
+    /// A resistance times its area, in ohm m2.
+    AreaResistance, "resistance times area", "5 ohm cm2", [("ohm cm2", -4), ("kohm cm2", -1)]
+);
+quantity!(
+    /// An intensity of light in W/m2.
+    Intensity, "intensity", "1 nW/um2", [("nW/um2", 3), ("uW/um2", 6), ("mW/um2", 9)]
+);
+quantity!(
     /// An area in square metres.
     Surface, "area", "90 cm2", [("cm2", -4), ("mm2", -6)]
 );

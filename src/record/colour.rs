@@ -281,7 +281,7 @@ fn expected_uc(cell: &Cell) -> f64 {
 /// Current below which a cell is at rest, microamperes.
 fn rest_current(cell: &Cell) -> f64 {
     // One microampere can't be told from none.
-    (REST * 1e6 * cell.full_charge() / cell.colouring.0.max(cell.bleaching.0)).max(1.0)
+    (REST * 1e6 * cell.full_charge() / cell.pace()).max(1.0)
 }
 
 /// Longest that a change may take, milliseconds.
@@ -289,7 +289,7 @@ fn budget(cell: &Cell, slew: MillivoltsPerSecond) -> f64 {
     let swing = cell.drive.colour.0 - cell.drive.bleach.0;
     let ramp = if slew.0 == 0 { 0.0 } else { swing * 1e3 / f64::from(slew.0) };
     let filling = cell.full_charge() / cell.drive.current.0 + cell.resistance.0 * cell.full_charge() / swing;
-    1e3 * (ramp + filling + PATIENCE * cell.colouring.0.max(cell.bleaching.0))
+    1e3 * (ramp + filling + PATIENCE * cell.pace())
 }
 
 fn fault(layer: usize, kind: ElectrodeFault, last: Option<&CellPoint>, cell: &Cell) -> Problem {

@@ -79,12 +79,14 @@ pub(super) fn run(args: &MediaArgs) -> Result<Code, Failure> {
 
 fn line(medium: Medium, findings: Result<Vec<Finding>, ModelError>) -> Result<Line, Failure> {
     let cant = |e| unusable(&medium, None, e);
+    let findings = findings.map_err(cant)?;
+    let claims_met = findings.iter().filter(|f| f.met).map(|f| f.claim.to_string()).collect();
     if medium.is_electrochromic() {
         let figures = electrochromic::figures(&medium, APERTURE).map_err(cant)?;
         return Ok(Line {
             reflectance: figures.iter().map(|f| 100.0 * f.reflectance[0]).collect(),
             transmittance: 100.0 * figures.first().map_or(0.0, |f| f.transmittance[1]),
-            claims_met: Vec::new(),
+            claims_met,
             medium: medium.name,
             description: medium.description,
         });
@@ -92,11 +94,10 @@ fn line(medium: Medium, findings: Result<Vec<Finding>, ModelError>) -> Result<Li
     let films = DualLayer::of(&medium).map_err(|e| cant(e.into()))?;
     let optics = films.optics().map_err(|e| cant(e.into()))?;
     let cross = films.cross_track(APERTURE);
-    let findings = findings.map_err(cant)?;
     Ok(Line {
         reflectance: [0, 1].map(|layer| 100.0 * optics.seen(&cross, layer, 0.0)).into(),
         transmittance: 100.0 * optics.l0_transmittance,
-        claims_met: findings.iter().filter(|f| f.met).map(|f| f.claim.to_string()).collect(),
+        claims_met,
         medium: medium.name,
         description: medium.description,
     })

@@ -1,8 +1,8 @@
-//! The claims of patents A and B on the presets: met where the preset is made for it, not met on
+//! The claims of patents A, B and C on the presets: met where the preset is made for it, not met on
 //! its contrast, and what that does to a recording.
 
 use disc_hal::hal::{Rig as _, WriteStrategy};
-use disc_hal::media::{FilmRole, Length, Medium};
+use disc_hal::media::{ColorationEfficiency, FilmRole, Length, Medium};
 use disc_hal::record::{Job, LayerRecording, Options, RecordError, Session, Silent, Stage, record};
 use disc_hal_sim::claims::{Claim, Finding, PowerRatio, check, check_some, contact_areas, heat_ratio, power_ratio};
 use disc_hal_sim::dual_layer::DualLayer;
@@ -260,4 +260,90 @@ fn what_cannot_be_computed_says_so() {
     m.layers.truncate(1);
     let error = check_some(&m, &[Claim::B1]).unwrap_err().to_string();
     assert!(error.contains("a medium of one layer, not two"), "{error}");
+}
+
+/// One finding about a medium, and its figures by the beginnings of their names.
+fn about(medium: &Medium, claim: Claim) -> Finding {
+    check_some(medium, &[claim]).unwrap().remove(0)
+}
+
+fn figure(finding: &Finding, name: &str) -> (f64, f64) {
+    let figure =
+        finding.figures.iter().find(|f| f.name.starts_with(name)).unwrap_or_else(|| panic!("{name}: {finding:?}"));
+    (figure.value, figure.without.unwrap_or(f64::NAN))
+}
+
+#[test]
+fn cells_meet_the_claims_that_their_presets_are_made_for() {
+    for (name, expected) in [("ec-pedot-4", "C13"), ("ec-warm", "C9 C13"), ("ec-photoconductor", "C9 C10 C12 C13")] {
+        let findings = check(&preset(name)).unwrap();
+        for finding in &findings {
+            println!("{name} {}: {}; {:?}", finding.claim, finding.why, finding.figures);
+        }
+        assert_eq!(met(&findings), expected, "{name}");
+    }
+}
+
+/// Accelerators (C9): by light and by heat, nothing of either without the film.
+#[test]
+fn light_and_heat_speed_the_cells_that_have_a_film_for_it() {
+    let (lit, plain) = figure(&about(&preset("ec-photoconductor"), Claim::C9), "speed in a spot");
+    println!("photoconductor: {lit:.0} times as fast, without {plain:.2}");
+    assert!(lit > 100.0 && (plain - 1.0).abs() < 1e-6, "{lit} {plain}");
+    let (warm, plain) = figure(&about(&preset("ec-warm"), Claim::C9), "speed 50 K warmer");
+    println!("warm electrolyte: {warm:.1} times as fast, without {plain:.2}");
+    assert!(warm > 3.0 && plain < 2.0, "{warm} {plain}");
+    // The electrolyte alone would make it 0.82 eV's worth: at 50 K more a factor of 98.
+    assert!(warm < 98.0, "{warm}");
+}
+
+/// A photoconductor (C12): the voltage is where the light is, and only there.
+#[test]
+fn a_photoconductor_leaves_the_next_track_bleached() {
+    let mut medium = preset("ec-photoconductor");
+    let finding = about(&medium, Claim::C12);
+    let (track, _) = figure(&finding, "colouration of its track");
+    let (next, everywhere) = figure(&finding, "colouration of the next track");
+    println!("its track {track:.3}, the next one {next:.3}, without a photoconductor {everywhere:.3}");
+    assert!(track > 5.0 * next && everywhere > 0.9 * track, "{track} {next} {everywhere}");
+    // A conductivity by the root of the intensity, as where carriers recombine with one another, is
+    // open far beyond the spot.
+    for layer in &mut medium.layers {
+        let accelerator = layer.cell.as_mut().unwrap().accelerator.as_mut().unwrap();
+        let light = accelerator.light.as_mut().unwrap();
+        // As open in the middle of a passing spot as before.
+        light.intensity.0 *= 1e-6;
+        light.exponent = 0.5;
+    }
+    let wide = about(&medium, Claim::C12);
+    assert!(!wide.met && figure(&wide, "colouration of the next track").0 > 0.1, "{wide:?}");
+    // One that doesn't insulate in the dark doesn't hold the voltage back.
+    let mut medium = preset("ec-photoconductor");
+    medium.layers[1].cell.as_mut().unwrap().accelerator.as_mut().unwrap().resistance.0 = 1e-7;
+    let open = about(&medium, Claim::C12);
+    assert!(!open.met && figure(&open, "share of the voltage on the film in the dark").0 > 0.1, "{open:?}");
+}
+
+/// A layer for reference (C10) and films of polythiophene (C13).
+#[test]
+fn what_stands_the_heat_is_a_reference_and_what_takes_little_charge_a_polythiophene() {
+    let finding = about(&preset("ec-photoconductor"), Claim::C10);
+    let (reference, others) = figure(&finding, "rise under the greatest");
+    println!("rise over that which records: {reference:.2} for the reference, {others:.2} for the others");
+    assert!(reference < 1.0 && others > 1.0, "{reference} {others}");
+    assert!(figure(&finding, "transmittance").0 > 0.3);
+    let (charge, oxide) = figure(&about(&preset("ec-pedot-4"), Claim::C13), "charge for");
+    // 0.3 / 300 cm2/C; tungsten oxide with 78 cm2/C takes 3.85.
+    assert!((charge - 1.0).abs() < 0.01 && (oxide - 3.85).abs() < 0.01, "{charge} {oxide}");
+    let mut medium = preset("ec-pedot-4");
+    medium.layers[2].cell.as_mut().unwrap().efficiency = ColorationEfficiency(78e-4);
+    assert!(!about(&medium, Claim::C13).met);
+    let mut medium = preset("ec-pedot-4");
+    medium.layers[2].films[1].material = "tungsten oxide".into();
+    let finding = about(&medium, Claim::C13);
+    assert!(
+        !finding.met && finding.why.contains("layer 2") && finding.why.contains("tungsten oxide"),
+        "{}",
+        finding.why
+    );
 }

@@ -7,7 +7,8 @@ use disc_hal::conformance::{Check, Limits, Quiet, Verdict, run};
 use disc_hal::hal::{Address, Electrode, ErrorKind, Microwatts, Millivolts, MillivoltsPerSecond, Rig};
 use disc_hal::media::Medium;
 use disc_hal::record::{
-    ElectrodeFault, Electrodes, Job, Observer, Options, Problem, RecordError, Session, Silent, Stage, record,
+    CalibrationFault, ElectrodeFault, Electrodes, Job, Observer, Options, Problem, RecordError, Session, Silent, Stage,
+    record,
 };
 use disc_hal_sim::{CellFault, SimRig};
 use support::noise;
@@ -83,6 +84,35 @@ fn several_files_in_one_call_go_from_layer_to_layer_and_stay_in_a_disc_file() {
     for (layer, file) in done.layers.iter().zip(&files) {
         assert!(read(&mut session, layer.first, file.len()) == *file, "layer {}", layer.layer);
     }
+}
+
+/// Films in series make the whole layer slow, in the dark and at room temperature; otherwise it is recorded as any.
+#[test]
+fn cells_behind_accelerators_are_recorded_as_others_and_a_reference_layer_is_not() {
+    let file = noise(40_000);
+    for name in ["ec-warm", "ec-photoconductor"] {
+        let medium = Medium::load(name).unwrap();
+        let mut rig = SimRig::blank(medium.clone(), 1).unwrap();
+        let done = record(rig.bench(), &medium, &[job(&file, 1)], Options::default(), &mut Silent);
+        let done = done.unwrap_or_else(|e| panic!("{name}: {e}")).layers.remove(0);
+        println!("{name}: {} uW, jitter {:.2} %", done.power_uw, done.quality.timing.jitter.total_percent.unwrap());
+        assert!(done.passed(), "{name}: {:?}", done.verdicts.iter().filter(|v| !v.pass).collect::<Vec<_>>());
+        let mut silent = Silent;
+        let mut session = Session::open(rig.bench(), &medium, Options::default(), &mut silent).unwrap();
+        let coloured = session.select_layer(1).unwrap();
+        println!("{name}: coloured in {:.0} ms", coloured.last().unwrap().ms());
+        assert!(read(&mut session, done.first, file.len()) == file, "{name}");
+    }
+    // It colours, it is found by focus, and no power leaves a mark on it.
+    let medium = Medium::load("ec-photoconductor").unwrap();
+    let mut rig = SimRig::blank(medium.clone(), 1).unwrap();
+    let error = record(rig.bench(), &medium, &[job(&file, 2)], Options::default(), &mut Silent).unwrap_err();
+    assert_eq!((error.stage(), error.layer()), (Stage::Calibrate, Some(2)), "{error}");
+    assert!(
+        matches!(error.problem(), Problem::Calibration(CalibrationFault::TooFewPoints { usable: 0, .. })),
+        "{error}"
+    );
+    assert!(error.to_string().contains("gave a signal"), "{error}");
 }
 
 #[test]

@@ -1,6 +1,6 @@
-//! Whether a dual-layer medium has what the patents claim, with the figure that says so.
+//! Whether a medium has what the patents claim, with the figure that says so.
 //!
-//! Every figure is computed from the films, grooves and heat of the description, by the same
+//! Every figure is computed from the films, grooves, heat and cells of the description, by the same
 //! models that the simulated bench uses; nothing is read off a flag. Where a claim is about a
 //! feature, the figure is computed a second time with the feature taken out of the
 //! description ([`Figure::without`]), so that the effect shows and not only the presence.
@@ -8,6 +8,7 @@
 //! Bounds are those of the project's list of claims. They hold for assumed materials: see the
 //! text of each [`Claim`].
 
+mod cells;
 mod grooves;
 mod heat;
 mod rises;
@@ -21,12 +22,14 @@ use serde::Serialize;
 
 use crate::model::ModelError;
 
+use cells::Cells;
 use grooves::Followed;
 use heat::Heat;
 pub use heat::{PULSES, PowerRatio, contact_areas, heat_ratio, power_ratio};
 use rises::Rises;
 
-/// A claim of patent A (heat) or B (units and grooves).
+/// A claim of patent A (heat), B (units and grooves) or C (electrochromic cells; those that a medium
+/// by itself can meet).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[non_exhaustive]
 pub enum Claim {
@@ -52,12 +55,29 @@ pub enum Claim {
     B5,
     /// Groove raised in the first layer, recessed in the second.
     B6,
+    /// A film in each cell that speeds colouring and bleaching by light or heat.
+    C9,
+    /// A layer that colours and can't be recorded.
+    C10,
+    /// A photoconductor between the film of a cell and an electrode.
+    C12,
+    /// Films of a derivative of polythiophene.
+    C13,
 }
 
 impl Claim {
-    /// All of them.
-    pub const ALL: [Self; 11] =
+    /// Those of media with two layers of dye.
+    pub const DUAL_LAYER: [Self; 11] =
         [Self::A1, Self::A2, Self::A3, Self::A4, Self::A5, Self::B1, Self::B2, Self::B3, Self::B4, Self::B5, Self::B6];
+
+    /// Those of electrochromic media.
+    pub const ELECTROCHROMIC: [Self; 4] = [Self::C9, Self::C10, Self::C12, Self::C13];
+
+    /// Those that a medium can be checked against.
+    #[must_use]
+    pub fn of(medium: &Medium) -> &'static [Self] {
+        if medium.is_electrochromic() { &Self::ELECTROCHROMIC } else { &Self::DUAL_LAYER }
+    }
 
     /// What it demands of a medium.
     #[must_use]
@@ -74,6 +94,10 @@ impl Claim {
             Self::B4 => "the grooves of both layers are in opposite phase along the radius",
             Self::B5 => "the grooves of both layers are displaced toward the first substrate",
             Self::B6 => "the groove is raised toward the light in the first layer, recessed in the second",
+            Self::C9 => "a film in each cell speeds colouring and bleaching where it is lit or warm",
+            Self::C10 => "one layer colours by voltage and can't be recorded",
+            Self::C12 => "a photoconductor lies between the film of each cell and an electrode",
+            Self::C13 => "the films that colour are of a derivative of polythiophene",
         }
     }
 }
@@ -186,26 +210,27 @@ impl Finding {
     }
 }
 
-/// Checks a medium against every claim, in their order.
+/// Checks a medium against every claim of its kind ([`Claim::of`]), in their order.
 ///
 /// # Errors
-/// [`ModelError`] for a medium that can't be computed, or that has not two layers.
+/// [`ModelError`] for a medium that can't be computed, or that has neither cells nor two layers.
 pub fn check(medium: &Medium) -> Result<Vec<Finding>, ModelError> {
-    check_some(medium, &Claim::ALL)
+    check_some(medium, Claim::of(medium))
 }
 
-/// Checks media against every claim: the same as [`check`] of each, but what they have in common is
+/// Checks media against every claim of their kind: the same as [`check`] of each, but what they have in common is
 /// computed once.
 #[must_use]
 pub fn check_all(media: &[Medium]) -> Vec<Result<Vec<Finding>, ModelError>> {
     let known = Rises::default();
-    media.par_iter().map(|medium| check_with(medium, &Claim::ALL, &known)).collect()
+    media.par_iter().map(|medium| check_with(medium, Claim::of(medium), &known)).collect()
 }
 
 /// Checks a medium against some claims, in the order in which they are given.
 ///
 /// # Errors
-/// [`ModelError`] likewise.
+/// [`ModelError`] likewise, and for a claim about layers of dye asked of electrochromic ones or the
+/// other way round.
 pub fn check_some(medium: &Medium, claims: &[Claim]) -> Result<Vec<Finding>, ModelError> {
     check_with(medium, claims, &Rises::default())
 }
@@ -215,17 +240,22 @@ fn check_with(medium: &Medium, claims: &[Claim], known: &Rises) -> Result<Vec<Fi
     let heat = if needs_heat { Some(Heat::of(medium, known)?) } else { None };
     let needs_tracks = claims.iter().any(|c| matches!(c, Claim::B3 | Claim::B4 | Claim::B5 | Claim::B6));
     let followed = needs_tracks.then(|| Followed::on(medium));
-    let one = |&claim: &Claim| match (claim, &heat, &followed) {
-        (Claim::A1, Some(heat), _) => heat::equal_conduction(heat),
-        (Claim::A2, Some(heat), _) => heat::partial_contact(heat),
-        (Claim::A3, Some(heat), _) => heat::two_thicknesses(heat),
-        (Claim::A4, Some(heat), _) => heat::equal_areas(heat),
-        (Claim::A5, Some(heat), _) => heat::low_conductivity(heat),
+    let cells = claims.iter().any(|c| Claim::ELECTROCHROMIC.contains(c)).then(|| Cells::of(medium)).transpose()?;
+    let one = |&claim: &Claim| match (claim, &heat, &followed, &cells) {
+        (Claim::A1, Some(heat), ..) => heat::equal_conduction(heat),
+        (Claim::A2, Some(heat), ..) => heat::partial_contact(heat),
+        (Claim::A3, Some(heat), ..) => heat::two_thicknesses(heat),
+        (Claim::A4, Some(heat), ..) => heat::equal_areas(heat),
+        (Claim::A5, Some(heat), ..) => heat::low_conductivity(heat),
         (Claim::B2, ..) => units::groove_and_land(medium, known),
-        (Claim::B3, _, Some(followed)) => grooves::in_phase(medium, followed),
-        (Claim::B4, _, Some(followed)) => grooves::opposite_phase(medium, followed),
-        (Claim::B5, _, Some(followed)) => grooves::both_raised(medium, followed),
-        (Claim::B6, _, Some(followed)) => grooves::raised_and_recessed(medium, followed),
+        (Claim::B3, _, Some(followed), _) => grooves::in_phase(medium, followed),
+        (Claim::B4, _, Some(followed), _) => grooves::opposite_phase(medium, followed),
+        (Claim::B5, _, Some(followed), _) => grooves::both_raised(medium, followed),
+        (Claim::B6, _, Some(followed), _) => grooves::raised_and_recessed(medium, followed),
+        (Claim::C9, _, _, Some(cells)) => Ok(cells::accelerated(cells)),
+        (Claim::C10, _, _, Some(cells)) => cells::reference(cells),
+        (Claim::C12, _, _, Some(cells)) => Ok(cells::photoconductor(cells)),
+        (Claim::C13, _, _, Some(cells)) => Ok(cells::polythiophene(cells)),
         // What is left once there is for those above what they need.
         _ => units::inverted(medium),
     };

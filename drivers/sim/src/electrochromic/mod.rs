@@ -8,10 +8,12 @@
 
 mod cell;
 mod figures;
+mod spot;
 
-pub use cell::{BOLTZMANN, Cell, Drive, REFERENCE};
+pub use cell::{Accelerator, BOLTZMANN, Cell, Drive, REFERENCE};
 pub(crate) use figures::MARK;
 pub use figures::{Figures, figures};
+pub use spot::{Passage, Spot};
 
 use core::f64::consts::{LN_10, PI};
 
@@ -31,6 +33,13 @@ impl From<&media::Cell> for Cell {
             bleaching: described.bleaching.0,
             activation: described.activation.0,
             resistance: described.resistance.0 * described.area.0,
+            accelerator: described.accelerator.map(|a| Accelerator {
+                resistance: a.resistance.0,
+                activation: a.activation.0,
+                intensity: a.light.map_or(f64::INFINITY, |l| l.intensity.0),
+                exponent: a.light.map_or(1.0, |l| l.exponent),
+                life: a.light.map_or(1.0, |l| l.life.0),
+            }),
         }
     }
 }

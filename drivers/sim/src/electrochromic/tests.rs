@@ -2,7 +2,7 @@
 
 use disc_hal::media::Medium;
 
-use super::{BOLTZMANN, Cell, Drive, REFERENCE, extinction, films};
+use super::{Accelerator, BOLTZMANN, Cell, Drive, Passage, REFERENCE, Spot, extinction, films};
 
 fn cell() -> Cell {
     let medium = Medium::load("ec-pedot-4").unwrap();
@@ -167,4 +167,68 @@ fn a_bleached_layer_is_clear_and_a_coloured_one_reflects() {
     assert!(coloured.l0.mark.reflectance < 1e-3, "{:?}", coloured.l0.mark);
     let sum = coloured.l0.groove.reflectance + coloured.l0.groove.transmittance + coloured.l0.groove.absorbed();
     assert!((sum - 1.0).abs() < 1e-12);
+}
+
+/// A film much faster than what lies in front of it, behind an accelerator of 10 ohm cm2.
+fn behind_an_accelerator() -> (Cell, Accelerator) {
+    let accelerator = Accelerator { resistance: 1e-3, activation: 0.82, intensity: 1e5, exponent: 1.0, life: 20e-6 };
+    (Cell { colouring: 1e-5, resistance: 0.0, accelerator: Some(accelerator), ..cell() }, accelerator)
+}
+
+/// Where all of the resistance is the accelerator's, light and heat stretch time and change nothing else: half of
+/// the colour is there in `R Q` times the integral over `1 / (V - phi)`, divided by how much better it conducts.
+#[test]
+fn light_and_heat_shorten_the_time_by_the_conductivity() {
+    let (cell, accelerator) = behind_an_accelerator();
+    let phi = |theta: f64| cell.midpoint + cell.spread * (theta / (1.0 - theta)).ln();
+    // The middles of small steps: at zero the film's own voltage has no end.
+    let n = 20_000;
+    let half = 0.5 * cell.equilibrium(1.2, 1.0);
+    let integral: f64 =
+        (0..n).map(|i| half / f64::from(n) / (1.2 - phi(half * (f64::from(i) + 0.5) / f64::from(n)))).sum();
+    let dark = accelerator.resistance * cell.charge * integral;
+    let time = |kelvin, carriers| cell.half_time(&Drive::at(1.2).with(kelvin, carriers), 10.0).unwrap();
+    let found = time(0.0, 0.0);
+    assert!((found / dark - 1.0).abs() < 0.01, "{found} s instead of {dark} s");
+    for carriers in [1.0, 9.0, 30.0] {
+        let factor = found / time(0.0, carriers);
+        // The film itself isn't quickened by light: 10 us of 200 us are left of it.
+        assert!((factor / (1.0 + carriers) - 1.0).abs() < 0.02 * (1.0 + carriers).sqrt(), "{carriers}: {factor}");
+    }
+    // By heat the film is quickened as well, by 0.8 eV: nearly as much.
+    let warm = (accelerator.activation / BOLTZMANN * (1.0 / REFERENCE - 1.0 / (REFERENCE + 10.0))).exp();
+    let factor = found / time(10.0, 0.0);
+    assert!((factor / warm - 1.0).abs() < 0.02, "{factor} instead of {warm}");
+}
+
+#[test]
+fn the_light_of_a_spot_is_its_power() {
+    let spot = Spot { power: 4e-4, radius: 0.46e-6, velocity: 3.84 };
+    let step = 0.02e-6;
+    let grid = || (-100..=100).map(|i| f64::from(i) * step);
+    let sum: f64 = grid().flat_map(|x| grid().map(move |y| (x, y))).map(|(x, y)| spot.intensity(y, x / 3.84)).sum();
+    assert!((sum * step * step / spot.power - 1.0).abs() < 1e-6, "{sum}");
+}
+
+/// A spot passes in a hundredth of a carrier's life: it leaves as many carriers as its light along the line makes,
+/// which then die by and by. Where the accelerator has all of the resistance, the colouration is that of the time in the
+/// dark in which as much charge flows: the integral of the conductivity.
+#[test]
+fn a_passage_colours_by_the_light_along_its_line() {
+    let (cell, accelerator) = behind_an_accelerator();
+    let accelerator = Accelerator { intensity: 3e5, ..accelerator };
+    let cell = Cell { colouring: 1e-6, activation: 0.0, accelerator: Some(accelerator), ..cell };
+    let spot = Spot { power: 4e-4, radius: 0.46e-6, velocity: 3.84 };
+    for y in [0.0, 0.3e-6, 0.74e-6] {
+        let peak = spot.intensity(y, 0.0) / accelerator.intensity;
+        let line = peak * spot.radius * (core::f64::consts::PI / 2.0).sqrt() / spot.velocity;
+        let carriers = line / accelerator.life;
+        for lag in [5e-6, 20e-6, 100e-6] {
+            let near = 3.0 * spot.radius / spot.velocity;
+            let stretched = near + lag + carriers * accelerator.life * (1.0 - (-lag / accelerator.life).exp());
+            let expected = cell.after(0.0, &Drive::at(1.2), stretched);
+            let found = Passage { spot, voltage: 1.2 }.colouration(&cell, y, lag);
+            assert!((found / expected - 1.0).abs() < 0.05, "{y} m, {lag} s: {found} instead of {expected}");
+        }
+    }
 }

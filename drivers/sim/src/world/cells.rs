@@ -79,7 +79,7 @@ impl Output {
             }
             _ => {
                 let drive = Drive::at(sign * self.voltage);
-                let next = self.cell.step(self.theta, &drive, dt);
+                let next = self.cell.after(self.theta, &drive, dt);
                 // What the supply can give in this time.
                 let reach = most * dt / (self.cell.charge * self.area);
                 let change = (next - self.theta).clamp(-reach, reach);
