@@ -94,7 +94,7 @@ fn greatest(values: impl Iterator<Item = f64>) -> f64 {
     values.fold(f64::NEG_INFINITY, f64::max)
 }
 
-/// C9: a film in each cell that speeds it by light or by heat.
+/// C9: a film that speeds a cell by light or by heat; every cell that has one must keep the bound.
 pub(super) fn accelerated(cells: &Cells<'_>) -> Finding {
     let layers: Vec<_> = cells.layers().collect();
     let with: Vec<_> = layers.iter().filter(|l| l.cell.accelerator.is_some()).collect();

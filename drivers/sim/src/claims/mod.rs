@@ -55,7 +55,7 @@ pub enum Claim {
     B5,
     /// Groove raised in the first layer, recessed in the second.
     B6,
-    /// A film in each cell that speeds colouring and bleaching by light or heat.
+    /// A film in a cell that speeds colouring and bleaching by light or heat.
     C9,
     /// A layer that colours and can't be recorded.
     C10,
@@ -94,9 +94,9 @@ impl Claim {
             Self::B4 => "the grooves of both layers are in opposite phase along the radius",
             Self::B5 => "the grooves of both layers are displaced toward the first substrate",
             Self::B6 => "the groove is raised toward the light in the first layer, recessed in the second",
-            Self::C9 => "a film in each cell speeds colouring and bleaching where it is lit or warm",
+            Self::C9 => "a film in a cell speeds colouring and bleaching where it is lit or warm",
             Self::C10 => "one layer colours by voltage and can't be recorded",
-            Self::C12 => "a photoconductor lies between the film of each cell and an electrode",
+            Self::C12 => "a photoconductor lies between the film of a cell and an electrode",
             Self::C13 => "the films that colour are of a derivative of polythiophene",
         }
     }

@@ -18,7 +18,7 @@ pub const BOLTZMANN: f64 = 8.617_333_262e-5;
 
 /// Steps of the integrator in the time constant of the moment.
 const STEPS: f64 = 20.0;
-/// Change of colouration that is none.
+/// Change of colouration for which one step does.
 const STILL: f64 = 1e-10;
 
 /// What a cell is made of.
@@ -207,9 +207,9 @@ impl Cell {
         let (mut theta, mut left) = (theta, duration);
         while left > 0.0 {
             let rate = self.current(theta, drive) / self.charge;
-            // It comes ever more slowly to an end that it doesn't pass.
+            // It comes ever more slowly to an end that it doesn't pass; slow changes add up all the same.
             if rate.abs() * left < STILL {
-                break;
+                return theta + rate * left.min(tau);
             }
             // Where all of the film is on its way, what lies in series sets the pace; where it is nearly
             // full or empty, the film does: d rate / d theta = -1 / (tau + R Q x (1 - x) / Vw), with x in

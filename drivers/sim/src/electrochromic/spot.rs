@@ -1,4 +1,4 @@
-//! What a moving spot does to a cell: the light and the heat of one passage, and the colouration after it.
+//! What the light of a moving spot does to a cell at room temperature, and how fast a cell colours.
 
 use core::f64::consts::PI;
 
