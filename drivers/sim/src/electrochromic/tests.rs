@@ -232,3 +232,13 @@ fn a_passage_colours_by_the_light_along_its_line() {
         }
     }
 }
+
+/// Steps too short to show anything by themselves add up.
+#[test]
+fn many_short_steps_are_one_long_step() {
+    let cell = Cell { colouring: 1e3, ..cell() };
+    let drive = Drive::at(1.2);
+    let short = (0..10_000).fold(0.0, |theta, _| cell.after(theta, &drive, 5e-8));
+    let long = cell.after(0.0, &drive, 5e-4);
+    assert!(long > 4e-7 && (short / long - 1.0).abs() < 1e-6, "{short} and {long}");
+}
